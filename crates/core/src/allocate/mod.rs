@@ -1,0 +1,78 @@
+//! Numbers, names and addresses of a tenant: made once, recorded, disjoint, never reused before their time.
+
+use crate::model::{Name, Subnet4};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+/// Every allocation of the host: `/var/lib/bitbuilder/allocations.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Allocations {
+    /// Format version, 1.
+    pub format: u32,
+    /// By tenant, removed ones included until their retention time has passed.
+    pub tenants: BTreeMap<Name, TenantAllocation>,
+}
+
+impl Default for Allocations {
+    fn default() -> Self {
+        Self {
+            format: 1,
+            tenants: BTreeMap::new(),
+        }
+    }
+}
+
+/// What one tenant has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TenantAllocation {
+    /// Tenant number, from 1.
+    pub number: u32,
+    /// First host uid (and gid) of its user-namespace range of 65,536.
+    pub uid_base: u32,
+    /// By network name.
+    pub networks: BTreeMap<Name, NetworkAllocation>,
+    /// By workload name.
+    pub machines: BTreeMap<Name, MachineAllocation>,
+    /// Seconds since the epoch at which the tenant was removed; `None` while it is registered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub released: Option<u64>,
+}
+
+/// What one network has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NetworkAllocation {
+    /// Bridge (or other link) of the host, at most 15 bytes, unique on the host.
+    pub link: String,
+    /// IPv4 subnet; the host has its first address.
+    pub subnet: Subnet4,
+    /// IPv6 /64; the host has `::1` of it.
+    pub ipv6: Option<Ipv6Addr>,
+}
+
+impl NetworkAllocation {
+    /// Address of the host on this network.
+    pub fn gateway(&self) -> Option<Ipv4Addr> {
+        self.subnet.nth(1)
+    }
+}
+
+/// What one workload has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MachineAllocation {
+    /// Name in machined, at most 63 bytes, unique on the host.
+    pub machine: String,
+    /// By network name.
+    pub interfaces: BTreeMap<Name, InterfaceAllocation>,
+}
+
+/// One network interface of a workload.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InterfaceAllocation {
+    /// Host end of the link, at most 15 bytes, unique on the host.
+    pub link: String,
+    /// IPv4 address, unique in the network.
+    pub address: Ipv4Addr,
+    /// MAC address, lower-case hex with colons, unique on the host.
+    pub mac: String,
+}

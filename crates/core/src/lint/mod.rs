@@ -1,0 +1,1 @@
+//! Checks of the rendered artefacts before anything is switched.

@@ -1,0 +1,15 @@
+//! What the documents of the repositories say, validated: no later stage sees unchecked data.
+//!
+//! Shapes follow the documents; every rule of a field is checked before a value of these types exists.
+
+mod network;
+mod scalar;
+mod system;
+mod tenant;
+mod workload;
+
+pub use network::*;
+pub use scalar::*;
+pub use system::*;
+pub use tenant::*;
+pub use workload::*;

@@ -1,0 +1,301 @@
+//! Networks, published ports, peering and firewall rules of a tenant.
+
+use super::{Millis, Name};
+use crate::finding::Origin;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// How a network carries packets.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum NetworkMode {
+    /// A bridge of the tenant's own.
+    IsolatedBridge,
+    /// Point-to-point links, routed.
+    Private,
+    /// A WireGuard interface.
+    Wireguard,
+    /// A VXLAN segment.
+    Vxlan,
+    /// A VLAN of an allowed trunk.
+    Vlan,
+    /// A routing domain of its own.
+    Vrf,
+    /// A network namespace.
+    Netns,
+    /// No network.
+    None,
+}
+
+impl fmt::Display for NetworkMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::IsolatedBridge => "isolated-bridge",
+            Self::Private => "private",
+            Self::Wireguard => "wireguard",
+            Self::Vxlan => "vxlan",
+            Self::Vlan => "vlan",
+            Self::Vrf => "vrf",
+            Self::Netns => "netns",
+            Self::None => "none",
+        })
+    }
+}
+
+/// A transport protocol.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Protocol {
+    /// TCP.
+    Tcp,
+    /// UDP.
+    Udp,
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+        })
+    }
+}
+
+/// An IPv4 network in canonical form: host bits are zero.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Subnet4 {
+    /// Network address.
+    pub address: Ipv4Addr,
+    /// Prefix length, 0 to 32.
+    pub prefix: u8,
+}
+
+impl Subnet4 {
+    /// The network that holds `address`, host bits cleared.
+    pub fn containing(address: Ipv4Addr, prefix: u8) -> Self {
+        let prefix = prefix.min(32);
+        let mask = u32::MAX.checked_shl(32 - u32::from(prefix)).unwrap_or(0);
+        Self {
+            address: Ipv4Addr::from(u32::from(address) & mask),
+            prefix,
+        }
+    }
+
+    /// Whether `address` is in this network.
+    pub fn contains(&self, address: Ipv4Addr) -> bool {
+        Self::containing(address, self.prefix).address == self.address
+    }
+
+    /// Whether the two networks share an address.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        let prefix = self.prefix.min(other.prefix);
+        Self::containing(self.address, prefix) == Self::containing(other.address, prefix)
+    }
+
+    /// The `n`th address of the network, counted from the network address.
+    pub fn nth(&self, n: u32) -> Option<Ipv4Addr> {
+        let address = Ipv4Addr::from(u32::from(self.address).checked_add(n)?);
+        self.contains(address).then_some(address)
+    }
+}
+
+impl fmt::Display for Subnet4 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.address, self.prefix)
+    }
+}
+
+/// `auto` or a written value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Auto<T> {
+    /// The host allocates it.
+    Auto,
+    /// As written.
+    Value(T),
+}
+
+/// `network/topology.yaml`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Topology {
+    /// Networks by name; a tenant without a topology has one, `default`, of metadata's mode.
+    pub networks: Vec<Network>,
+    /// Published ports.
+    pub publish: Vec<Publish>,
+    /// Networks shared with other tenants.
+    pub peering: Vec<Peering>,
+}
+
+/// One network of a tenant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Network {
+    /// Where it is declared.
+    pub origin: Origin,
+    /// Its name.
+    pub name: Name,
+    /// Mode.
+    pub mode: NetworkMode,
+    /// IPv4 subnet.
+    pub subnet: Auto<Subnet4>,
+    /// IPv6 subnet (/64): `None` is `off`.
+    pub ipv6: Option<Auto<Ipv6Addr>>,
+    /// Whether the host answers DHCP on it.
+    pub dhcp: bool,
+    /// Whether machines resolve each other's names.
+    pub dns: bool,
+    /// Whether packets to the outside are masqueraded; without it nothing leaves the network.
+    pub nat: bool,
+    /// Wanted name of the bridge, from metadata's interfaces.
+    pub bridge: Option<String>,
+    /// Mode-specific part.
+    pub details: NetworkDetails,
+}
+
+/// What only one mode has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NetworkDetails {
+    /// Nothing more.
+    Plain,
+    /// WireGuard.
+    Wireguard {
+        /// UDP port.
+        listen_port: Auto<u16>,
+        /// Peers, also those of `network/wireguard/`.
+        peers: Vec<WireguardPeer>,
+    },
+    /// VXLAN.
+    Vxlan {
+        /// Network identifier.
+        vni: Auto<u32>,
+        /// Multicast group.
+        group: Option<IpAddr>,
+        /// Static remotes.
+        remotes: Vec<IpAddr>,
+        /// Underlying link.
+        parent: Option<String>,
+    },
+    /// VLAN.
+    Vlan {
+        /// Id, 1 to 4094.
+        id: u16,
+        /// Trunk link.
+        parent: String,
+    },
+}
+
+/// A WireGuard peer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WireguardPeer {
+    /// Where it is declared.
+    pub origin: Origin,
+    /// Its name.
+    pub name: Name,
+    /// Public key, base64 of 32 bytes.
+    pub public_key: String,
+    /// `host:port`.
+    pub endpoint: Option<String>,
+    /// `address/prefix` strings, canonical.
+    pub allowed_ips: Vec<String>,
+    /// Keepalive.
+    pub keepalive: Option<Millis>,
+}
+
+/// A published port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Publish {
+    /// Where it is declared.
+    pub origin: Origin,
+    /// Port of the host.
+    pub port: u16,
+    /// Transport.
+    pub protocol: Protocol,
+    /// Workload that answers.
+    pub to: Name,
+    /// Port of the workload.
+    pub to_port: u16,
+}
+
+/// A wish to share a network with another tenant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Peering {
+    /// Where it is declared.
+    pub origin: Origin,
+    /// The other tenant.
+    pub tenant: Name,
+    /// Our network.
+    pub network: Name,
+}
+
+/// One ordered rule of `network/firewall/*.yaml`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FirewallRule {
+    /// Where it is declared.
+    pub origin: Origin,
+    /// Source.
+    pub from: Endpoint,
+    /// Destination.
+    pub to: Endpoint,
+    /// Transport; `None` is every protocol.
+    pub protocol: Option<Protocol>,
+    /// Destination port ranges, first and last included; empty is every port.
+    pub ports: Vec<(u16, u16)>,
+    /// What happens.
+    pub action: FirewallAction,
+    /// Whether a match is logged.
+    pub log: bool,
+}
+
+/// One side of a firewall rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Endpoint {
+    /// Everything.
+    Any,
+    /// Everything that is not a network of this tenant.
+    Outside,
+    /// The host itself.
+    Host,
+    /// A network of the tenant.
+    Network(Name),
+    /// A workload of the tenant.
+    Workload(Name),
+    /// An IPv4 network.
+    Subnet4(Subnet4),
+    /// An IPv6 network.
+    Subnet6(Ipv6Addr, u8),
+}
+
+/// What a firewall rule does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum FirewallAction {
+    /// Let it pass.
+    Accept,
+    /// Drop it without an answer.
+    Drop,
+    /// Refuse it with an answer.
+    Reject,
+}

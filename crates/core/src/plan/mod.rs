@@ -1,0 +1,133 @@
+//! From one generation to another: steps with reasons. Everything is decided here; execution makes no choice.
+
+use crate::artefact::{OwnedDirectory, UpdateClass};
+use crate::desired::Layer;
+use crate::finding::{Finding, Origin};
+use crate::model::Name;
+use serde::{Deserialize, Serialize};
+
+/// What a pass will do to one tenant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The tenant.
+    pub tenant: Name,
+    /// Current generation; `None` before the first.
+    pub from: Option<u64>,
+    /// Target generation; `None` when the tenant goes away.
+    pub to: Option<u64>,
+    /// Commit of the target.
+    pub commit: Option<String>,
+    /// What is done, in this order; empty when nothing would change.
+    pub steps: Vec<Step>,
+    /// Files that differ.
+    pub changes: Vec<FileChange>,
+    /// What people should know of it: `vm not available on this host`.
+    pub findings: Vec<Finding>,
+}
+
+impl Plan {
+    /// Whether nothing would change.
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+}
+
+/// One thing that is done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// When, relative to other tenants of the same pass.
+    pub phase: Phase,
+    /// What.
+    pub action: Action,
+    /// Why, for people: `environment changed (containers/web/config.yaml:7)`.
+    pub reason: String,
+    /// What it costs.
+    pub class: UpdateClass,
+    /// The line that caused it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
+}
+
+/// Phases of a pass: all tenants finish one before the next begins, so that the manager reloads once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    /// Layers, directories, the new generation: nothing running is touched.
+    Prepare,
+    /// Units that change or go away stop, while the manager still knows them.
+    Stop,
+    /// `current` points at the new generation.
+    Switch,
+    /// Networks, live properties, starts.
+    Start,
+}
+
+/// What a [`Step`] does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "do")]
+pub enum Action {
+    /// Copy a directory of the commit to a layer of the tenant.
+    PrepareLayer(Layer),
+    /// Make a directory that outlives generations.
+    MakeDirectory(OwnedDirectory),
+    /// Write the generation beside the current one.
+    WriteGeneration {
+        /// Its number.
+        number: u64,
+    },
+    /// Stop units, and wait.
+    Stop {
+        /// In one transaction.
+        units: Vec<String>,
+    },
+    /// Rename `current`.
+    Switch {
+        /// The number it points at.
+        number: u64,
+    },
+    /// Remove `current` and the tenant's links: it is disabled or gone.
+    Unlink,
+    /// Load network files and packet rules of the current generation.
+    ReloadNetwork,
+    /// Apply limits without a restart.
+    SetProperties {
+        /// The unit.
+        unit: String,
+        /// `Name=value` pairs.
+        properties: Vec<(String, String)>,
+    },
+    /// Start units that are to run.
+    Start {
+        /// In one transaction.
+        units: Vec<String>,
+    },
+}
+
+/// How one file of the generation differs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileChange {
+    /// Path in the generation.
+    pub path: String,
+    /// What happened.
+    pub change: Change,
+    /// What it costs.
+    pub class: UpdateClass,
+    /// The unit concerned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<String>,
+    /// Unified diff, when both sides are text and known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diff: Option<String>,
+}
+
+/// What happened to a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Change {
+    /// It is new.
+    Added,
+    /// It differs.
+    Modified,
+    /// It is gone.
+    Removed,
+}

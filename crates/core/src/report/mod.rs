@@ -1,0 +1,1 @@
+//! Findings, plans and status, for people and for programs.

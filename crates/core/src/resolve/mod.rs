@@ -1,0 +1,1 @@
+//! Documents, registry, policy and templates to the desired state of one tenant.

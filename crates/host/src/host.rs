@@ -1,0 +1,126 @@
+//! The trait between decisions and the machine. Files are written below [`Host::root`] by `generations`;
+//! everything that is not a file goes through here, so that the simulated host is a real second implementation.
+
+use crate::paths::HostRoot;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// A machine with systemd, real or simulated.
+pub trait Host: Send + core::marker::Sync {
+    /// Where its files are.
+    fn root(&self) -> &HostRoot;
+
+    /// Seconds since the epoch.
+    fn now(&self) -> u64;
+
+    /// Reloads the manager; generators run (`systemctl daemon-reload`).
+    ///
+    /// # Errors
+    /// When the manager refuses or times out.
+    fn daemon_reload(&self) -> Result<(), HostError>;
+
+    /// Starts `units` in one call and waits for their jobs.
+    ///
+    /// # Errors
+    /// When one of them fails to start; names it.
+    fn start(&self, units: &[String]) -> Result<(), HostError>;
+
+    /// Queues the start of `units` and returns at once.
+    ///
+    /// # Errors
+    /// When the manager refuses.
+    fn start_no_block(&self, units: &[String]) -> Result<(), HostError>;
+
+    /// Stops `units` in one call and waits for their jobs. Units that are not loaded count as stopped.
+    ///
+    /// # Errors
+    /// When one of them fails to stop; names it.
+    fn stop(&self, units: &[String]) -> Result<(), HostError>;
+
+    /// Changes properties of a running unit until the next reboot (`set-property --runtime` semantics are not
+    /// wanted: the generation's drop-in already holds them; only the running unit is told).
+    ///
+    /// # Errors
+    /// When the manager refuses a property.
+    fn set_properties(&self, unit: &str, properties: &[(String, String)]) -> Result<(), HostError>;
+
+    /// State of every loaded unit that matches one of `patterns` (as `systemctl list-units` globs).
+    ///
+    /// # Errors
+    /// When the manager does not answer.
+    fn units(&self, patterns: &[&str]) -> Result<BTreeMap<String, UnitState>, HostError>;
+
+    /// Makes networkd read its files again and waits until the links named are set up.
+    ///
+    /// # Errors
+    /// When networkd refuses or a link does not appear in time.
+    fn reload_network(&self, wait_for: &[String]) -> Result<(), HostError>;
+
+    /// Removes links that no file describes any more; a link that does not exist counts as removed.
+    ///
+    /// # Errors
+    /// When networkd refuses.
+    fn delete_links(&self, links: &[String]) -> Result<(), HostError>;
+
+    /// Applies one nftables transaction in nft's JSON form (libnftables-json(5)): all or nothing.
+    ///
+    /// # Errors
+    /// The message of nft.
+    fn apply_ruleset(&self, json: &[u8]) -> Result<(), HostError>;
+
+    /// Gives `path` (a directory or file, not followed) an owner.
+    ///
+    /// # Errors
+    /// As chown(2).
+    fn chown(&self, path: &Path, owner: u32) -> Result<(), HostError>;
+}
+
+/// State of a unit, systemd's words.
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+pub struct UnitState {
+    /// `loaded`, `not-found`, `masked`, `bad-setting`.
+    pub load: String,
+    /// `active`, `inactive`, `failed`, `activating`, `deactivating`.
+    pub active: String,
+    /// `running`, `exited`, `dead`, `mounted`, `auto-restart`.
+    pub sub: String,
+}
+
+impl UnitState {
+    /// Whether it is up.
+    pub fn is_active(&self) -> bool {
+        self.active == "active"
+    }
+}
+
+/// A failure of the machine, with what was tried.
+#[derive(Debug, thiserror::Error)]
+pub enum HostError {
+    /// A tool could not be started.
+    #[error("cannot run {program}: {source}")]
+    Spawn {
+        /// The program.
+        program: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A tool failed.
+    #[error("{command} failed: {message}")]
+    Tool {
+        /// The command line, for people.
+        command: String,
+        /// What it said, last lines first to matter.
+        message: String,
+    },
+    /// A file operation failed.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// The path.
+        path: std::path::PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It did not happen in time.
+    #[error("timed out: {0}")]
+    Timeout(String),
+}

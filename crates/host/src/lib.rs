@@ -1,0 +1,22 @@
+//! Effects: the only crate that starts processes or changes the machine.
+//!
+//! - [`git`]: the one module that runs the git command. [`source`]: mirrors, embedded repositories, trees at a commit.
+//! - [`generations`]: immutable numbered directories and the `current` link.
+//! - [`apply`]: executes a plan, step by step, with a journal; decides nothing.
+//! - [`observe`]: what really runs: units, health, links.
+//! - [`reconcile`]: one pass, all stages in order.
+//! - [`host`]: the trait that everything above talks to; [`systemd`] and [`nftables`] are the real one,
+//!   [`sim`] a whole host in a directory.
+//! - [`paths`]: where everything lives.
+
+pub mod apply;
+pub mod generations;
+pub mod git;
+pub mod host;
+pub mod nftables;
+pub mod observe;
+pub mod paths;
+pub mod reconcile;
+pub mod sim;
+pub mod source;
+pub mod systemd;

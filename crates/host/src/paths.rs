@@ -1,0 +1,119 @@
+//! Where everything lives on a host, relative to a root that tests and the simulated host choose.
+
+use bitbuilder_core::model::Name;
+use std::path::{Path, PathBuf};
+
+/// Root of a host's file tree: `/`, or the directory of a simulated host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostRoot(PathBuf);
+
+impl HostRoot {
+    /// A host whose `/` is `root`.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self(root.into())
+    }
+
+    /// The root itself.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// `absolute`, a path of the host such as `/etc/hosts`, below the root.
+    pub fn join(&self, absolute: impl AsRef<Path>) -> PathBuf {
+        let absolute = absolute.as_ref();
+        self.0.join(absolute.strip_prefix("/").unwrap_or(absolute))
+    }
+
+    /// `/var/lib/bitbuilder/`: state of the whole host.
+    pub fn state(&self) -> PathBuf {
+        self.join("/var/lib/bitbuilder")
+    }
+
+    /// Bare mirror of the system repository.
+    pub fn system_mirror(&self) -> PathBuf {
+        self.state().join("system")
+    }
+
+    /// Embedded bare repository of `id` (a tenant's, or `system`).
+    pub fn embedded(&self, id: &str) -> PathBuf {
+        self.state().join("git").join(format!("{id}.git"))
+    }
+
+    /// The effective registry, input of the generators.
+    pub fn registry(&self) -> PathBuf {
+        self.state().join("tenants.json")
+    }
+
+    /// The allocations.
+    pub fn allocations(&self) -> PathBuf {
+        self.state().join("allocations.json")
+    }
+
+    /// Templates shipped with the host.
+    pub fn templates(&self) -> PathBuf {
+        self.join("/usr/lib/bitbuilder/templates")
+    }
+
+    /// Runtime state: lock and health results.
+    pub fn runtime(&self) -> PathBuf {
+        self.join("/run/bitbuilder")
+    }
+
+    /// Result of the last health check of a workload.
+    pub fn health(&self, tenant: &Name, workload: &Name) -> PathBuf {
+        self.runtime()
+            .join("health")
+            .join(tenant.as_str())
+            .join(format!("{workload}.json"))
+    }
+
+    /// Directory of networkd's runtime configuration.
+    pub fn network(&self) -> PathBuf {
+        self.join("/run/systemd/network")
+    }
+
+    /// `/var/lib/tenants/`.
+    pub fn tenants(&self) -> PathBuf {
+        self.join("/var/lib/tenants")
+    }
+
+    /// `/var/lib/tenants/<id>/`.
+    pub fn tenant(&self, id: &Name) -> PathBuf {
+        self.tenants().join(id.as_str())
+    }
+
+    /// Bare mirror of a tenant's repository.
+    pub fn mirror(&self, id: &Name) -> PathBuf {
+        self.tenant(id).join("config.git")
+    }
+
+    /// Directory of a tenant's generations.
+    pub fn generations(&self, id: &Name) -> PathBuf {
+        self.tenant(id).join("generations")
+    }
+
+    /// One generation.
+    pub fn generation(&self, id: &Name, number: u64) -> PathBuf {
+        self.generations(id).join(number.to_string())
+    }
+
+    /// The link to the current generation.
+    pub fn current(&self, id: &Name) -> PathBuf {
+        self.tenant(id).join("current")
+    }
+
+    /// The journal of the apply in flight.
+    pub fn journal(&self, id: &Name) -> PathBuf {
+        self.tenant(id).join("journal.json")
+    }
+
+    /// What the host remembers of a tenant between passes.
+    pub fn tenant_state(&self, id: &Name) -> PathBuf {
+        self.tenant(id).join("state.json")
+    }
+
+    /// Root of the tenant's layers.
+    pub fn layers(&self, id: &Name) -> PathBuf {
+        self.tenant(id).join("layers")
+    }
+}
