@@ -6,6 +6,10 @@ use crate::model::Name;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+mod manifest;
+
+pub use manifest::{Provenance, hash, manifest};
+
 /// The rendered set of one tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Artefacts {

@@ -16,6 +16,7 @@
 pub mod allocate;
 pub mod artefact;
 pub mod desired;
+pub mod digest;
 pub mod document;
 pub mod finding;
 pub mod lint;

@@ -1,8 +1,8 @@
 //! Numbers, names and addresses of a tenant: made once, recorded, disjoint, never reused before their time.
 
-use crate::model::{Name, Subnet4};
+use crate::model::{Name, Protocol, Subnet4};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// Every allocation of the host: `/var/lib/bitbuilder/allocations.json`.
@@ -34,6 +34,9 @@ pub struct TenantAllocation {
     pub networks: BTreeMap<Name, NetworkAllocation>,
     /// By workload name.
     pub machines: BTreeMap<Name, MachineAllocation>,
+    /// Ports of the host that it publishes.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub ports: BTreeSet<(Protocol, u16)>,
     /// Seconds since the epoch at which the tenant was removed; `None` while it is registered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub released: Option<u64>,

@@ -5,6 +5,7 @@ use crate::desired::Layer;
 use crate::finding::{Finding, Origin};
 use crate::model::Name;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// What a pass will do to one tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +31,17 @@ impl Plan {
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty()
     }
+}
+
+/// What of a tenant is on the host now.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Observed {
+    /// Units of the tenant that are active, activating, reloading or deactivating; mounts included.
+    pub active: BTreeSet<String>,
+    /// Keys of the layers that exist completely.
+    pub layers: BTreeSet<String>,
+    /// Directories that exist, relative to `/var/lib/tenants/<id>/`.
+    pub directories: BTreeSet<String>,
 }
 
 /// One thing that is done.

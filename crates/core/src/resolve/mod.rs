@@ -1,1 +1,5 @@
-//! Documents, registry, policy and templates to the desired state of one tenant.
+//! Documents, registry, policy and templates brought together: what this host shall run for one tenant.
+
+mod host;
+
+pub use host::HostFacts;
