@@ -84,6 +84,9 @@ pub struct UnitState {
     pub active: String,
     /// `running`, `exited`, `dead`, `mounted`, `auto-restart`.
     pub sub: String,
+    /// Invocation id, hex: another one after each start; empty while it never ran.
+    #[serde(default)]
+    pub invocation: String,
 }
 
 impl UnitState {
@@ -120,7 +123,39 @@ pub enum HostError {
         /// Why.
         source: std::io::Error,
     },
+    /// A file is there and is not what it must be: broken JSON, an unknown format, a wrong digest.
+    #[error("{}: {reason}", path.display())]
+    Damaged {
+        /// The path.
+        path: std::path::PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A generation with this number exists and holds something else.
+    #[error("{}: this generation exists with other content; generations never change", path.display())]
+    Immutable {
+        /// The generation's directory.
+        path: std::path::PathBuf,
+    },
     /// It did not happen in time.
     #[error("timed out: {0}")]
     Timeout(String),
+}
+
+impl HostError {
+    /// Turns an I/O error at `path` into a [`HostError::File`], for `map_err`.
+    pub fn file(path: &Path) -> impl FnOnce(std::io::Error) -> Self + '_ {
+        move |source| Self::File {
+            path: path.to_owned(),
+            source,
+        }
+    }
+
+    /// [`HostError::Damaged`] at `path`.
+    pub fn damaged(path: &Path, reason: impl Into<String>) -> Self {
+        Self::Damaged {
+            path: path.to_owned(),
+            reason: reason.into(),
+        }
+    }
 }

@@ -1,0 +1,268 @@
+//! Files that are written whole or not at all: temporary name in the same directory, fsync, rename, fsync of the
+//! directory. After a crash at any instant the old or the new content is there.
+
+use crate::host::HostError;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+/// The format version of every JSON state file of this program.
+pub const FORMAT: u64 = 1;
+
+/// What a write did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Written {
+    /// It was there already, equal.
+    Unchanged,
+    /// It is new.
+    Created,
+    /// It replaced something else.
+    Changed,
+}
+
+/// Makes `path` hold `content` with permission bits `mode`; missing parent directories are made.
+///
+/// # Errors
+/// When a file operation fails; `path` is then as it was.
+pub fn write(path: &Path, content: &[u8], mode: u32) -> Result<Written, HostError> {
+    let before = match fs::read(path) {
+        Ok(before) if before == content && mode_of(path) == Some(mode) => {
+            return Ok(Written::Unchanged);
+        }
+        before => before,
+    };
+    let directory = parent(path)?;
+    make_directories(directory)?;
+    let temporary = temporary_name(path);
+    create(&temporary, content, mode)?;
+    fs::rename(&temporary, path).map_err(HostError::file(path))?;
+    sync_directory(directory)?;
+    Ok(match before {
+        Err(error) if error.kind() == ErrorKind::NotFound => Written::Created,
+        _ => Written::Changed,
+    })
+}
+
+/// Makes `link` a symbolic link to `target`; a link that is there is replaced in one step.
+///
+/// # Errors
+/// When a file operation fails; `link` is then as it was.
+pub fn write_link(link: &Path, target: &Path) -> Result<Written, HostError> {
+    let before = fs::read_link(link).ok();
+    if before.as_deref() == Some(target) {
+        return Ok(Written::Unchanged);
+    }
+    let directory = parent(link)?;
+    let temporary = temporary_name(link);
+    remove(&temporary)?;
+    symlink(target, &temporary).map_err(HostError::file(&temporary))?;
+    fs::rename(&temporary, link).map_err(HostError::file(link))?;
+    sync_directory(directory)?;
+    Ok(match before {
+        None => Written::Created,
+        Some(_) => Written::Changed,
+    })
+}
+
+/// Writes state as JSON for people to read too; `value` carries a field `format` that is [`FORMAT`].
+///
+/// # Errors
+/// As [`write()`].
+pub fn write_json<T: Serialize + ?Sized>(path: &Path, value: &T) -> Result<(), HostError> {
+    write(path, &json(path, value)?, 0o644).map(drop)
+}
+
+/// The bytes that [`write_json`] writes; `path` is for the error.
+///
+/// # Errors
+/// When `value` cannot be said in JSON.
+pub fn json<T: Serialize + ?Sized>(path: &Path, value: &T) -> Result<Vec<u8>, HostError> {
+    let mut text = serde_json::to_vec_pretty(value)
+        .map_err(|error| HostError::damaged(path, error.to_string()))?;
+    text.push(b'\n');
+    Ok(text)
+}
+
+/// Reads what [`write_json`] wrote; `None` when there is no such file.
+///
+/// # Errors
+/// When the file is unreadable, is not JSON of this shape, or has a format that this version does not know.
+pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, HostError> {
+    let text = match fs::read(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(HostError::file(path)(error)),
+    };
+    let value: serde_json::Value = serde_json::from_slice(&text)
+        .map_err(|error| HostError::damaged(path, format!("not JSON: {error}")))?;
+    match value.get("format").and_then(serde_json::Value::as_u64) {
+        Some(FORMAT) => {}
+        Some(other) => {
+            let reason = format!("format {other} is not known; this version reads format {FORMAT}");
+            return Err(HostError::damaged(path, reason));
+        }
+        None => return Err(HostError::damaged(path, "has no format version")),
+    }
+    serde_json::from_value(value)
+        .map(Some)
+        .map_err(|error| HostError::damaged(path, error.to_string()))
+}
+
+/// Removes a file or link, durably; whether it was there.
+///
+/// # Errors
+/// When a file operation fails.
+pub fn remove(path: &Path) -> Result<bool, HostError> {
+    match fs::remove_file(path) {
+        Ok(()) => sync_directory(parent(path)?).map(|()| true),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(HostError::file(path)(error)),
+    }
+}
+
+/// Makes a directory and its missing parents, each with mode 0755 whatever the umask is.
+///
+/// # Errors
+/// When a file operation fails.
+pub fn make_directories(path: &Path) -> Result<(), HostError> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    if let Some(above) = path.parent() {
+        make_directories(above)?;
+    }
+    match fs::create_dir(path) {
+        Ok(()) => {}
+        Err(error) if error.kind() == ErrorKind::AlreadyExists && path.is_dir() => return Ok(()),
+        Err(error) => return Err(HostError::file(path)(error)),
+    }
+    fs::set_permissions(path, Permissions::from_mode(0o755)).map_err(HostError::file(path))?;
+    sync_directory(parent(path)?)
+}
+
+/// Creates a file that must not exist under another name yet, and brings it to the disk.
+pub(crate) fn create(path: &Path, content: &[u8], mode: u32) -> Result<(), HostError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            return Err(HostError::file(path)(error));
+        }
+        _ => {}
+    }
+    // `create_new` follows no link and truncates nothing.
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(mode)
+        .open(path)
+        .map_err(HostError::file(path))?;
+    file.write_all(content)
+        .and_then(|()| file.set_permissions(Permissions::from_mode(mode)))
+        .and_then(|()| file.sync_all())
+        .map_err(HostError::file(path))
+}
+
+/// Brings the entries of a directory to the disk.
+pub(crate) fn sync_directory(path: &Path) -> Result<(), HostError> {
+    File::open(path)
+        .and_then(|directory| directory.sync_all())
+        .map_err(HostError::file(path))
+}
+
+fn temporary_name(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!(".{name}.tmp"))
+}
+
+fn parent(path: &Path) -> Result<&Path, HostError> {
+    path.parent()
+        .ok_or_else(|| HostError::damaged(path, "has no parent directory"))
+}
+
+fn mode_of(path: &Path) -> Option<u32> {
+    let metadata = fs::symlink_metadata(path).ok()?;
+    metadata
+        .is_file()
+        .then(|| metadata.permissions().mode() & 0o7777)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::Deserialize;
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct State {
+        format: u32,
+        word: String,
+    }
+
+    #[test]
+    fn says_what_a_write_did() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a/b/file");
+        assert_eq!(write(&path, b"one", 0o640).unwrap(), Written::Created);
+        assert_eq!(write(&path, b"one", 0o640).unwrap(), Written::Unchanged);
+        assert_eq!(write(&path, b"two", 0o640).unwrap(), Written::Changed);
+        assert_eq!(write(&path, b"two", 0o600).unwrap(), Written::Changed);
+        assert_eq!(fs::read(&path).unwrap(), b"two");
+        assert_eq!(mode_of(&path), Some(0o600));
+        let names: Vec<_> = fs::read_dir(path.parent().unwrap()).unwrap().collect();
+        assert_eq!(names.len(), 1, "no temporary file stays");
+    }
+
+    #[test]
+    fn a_left_over_temporary_link_is_not_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let victim = dir.path().join("victim");
+        fs::write(&victim, "safe").unwrap();
+        symlink(&victim, dir.path().join(".file.tmp")).unwrap();
+        write(&dir.path().join("file"), b"new", 0o644).unwrap();
+        assert_eq!(fs::read(&victim).unwrap(), b"safe");
+        assert_eq!(fs::read(dir.path().join("file")).unwrap(), b"new");
+    }
+
+    #[test]
+    fn links_are_replaced_in_place() {
+        let dir = tempfile::tempdir().unwrap();
+        let link = dir.path().join("current");
+        assert_eq!(
+            write_link(&link, Path::new("x/1")).unwrap(),
+            Written::Created
+        );
+        assert_eq!(
+            write_link(&link, Path::new("x/1")).unwrap(),
+            Written::Unchanged
+        );
+        assert_eq!(
+            write_link(&link, Path::new("x/2")).unwrap(),
+            Written::Changed
+        );
+        assert_eq!(fs::read_link(&link).unwrap(), Path::new("x/2"));
+    }
+
+    #[test]
+    fn state_goes_round_and_other_formats_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("state.json");
+        assert_eq!(read_json::<State>(&path).unwrap(), None);
+        let state = State {
+            format: 1,
+            word: "hello".into(),
+        };
+        write_json(&path, &state).unwrap();
+        assert_eq!(read_json::<State>(&path).unwrap(), Some(state));
+        for (text, reason) in [
+            (r#"{"format":2,"word":"x"}"#, "format 2 is not known"),
+            (r#"{"word":"x"}"#, "no format version"),
+            (r#"{"format":1"#, "not JSON"),
+            (r#"{"format":1}"#, "missing field"),
+        ] {
+            fs::write(&path, text).unwrap();
+            let error = read_json::<State>(&path).unwrap_err().to_string();
+            assert!(error.contains(reason), "{error}");
+        }
+    }
+}
