@@ -2,8 +2,7 @@ use super::*;
 use crate::atomic::Written;
 use crate::host::HostError;
 use crate::paths::HostRoot;
-use bitbuilder_core::artefact::{Artefact, Artefacts, FileRecord, Manifest, UpdateClass};
-use bitbuilder_core::digest::sha256;
+use bitbuilder_core::artefact::{Artefact, Artefacts, Manifest, Provenance, UpdateClass};
 use bitbuilder_core::model::Name;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -11,7 +10,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 pub(crate) fn name(id: &str) -> Name {
-    serde_json::from_value(id.into()).unwrap()
+    Name::new(id).unwrap()
 }
 
 pub(crate) fn artefacts<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Artefacts {
@@ -32,22 +31,7 @@ pub(crate) fn artefacts<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>)
 }
 
 pub(crate) fn manifest(id: &str, number: u64, artefacts: &Artefacts) -> Manifest {
-    let files: BTreeMap<_, _> = artefacts
-        .files
-        .iter()
-        .map(|(path, artefact)| {
-            let record = FileRecord {
-                sha256: sha256(&artefact.content),
-                mode: artefact.mode,
-                origin: None,
-                unit: None,
-                class: artefact.class,
-            };
-            (path.clone(), record)
-        })
-        .collect();
-    Manifest {
-        format: 1,
+    let provenance = Provenance {
         tenant: name(id),
         number,
         parent: number.checked_sub(1).filter(|parent| *parent > 0),
@@ -57,13 +41,9 @@ pub(crate) fn manifest(id: &str, number: u64, artefacts: &Artefacts) -> Manifest
         system: "s".repeat(40),
         signer: None,
         inputs: String::new(),
-        hash: sha256(format!("{files:?}").as_bytes()),
-        files,
-        units: artefacts.units.clone(),
-        layers: artefacts.layers.clone(),
-        directories: artefacts.directories.clone(),
         created: 1,
-    }
+    };
+    bitbuilder_core::artefact::manifest(provenance, artefacts)
 }
 
 fn host() -> (tempfile::TempDir, HostRoot, Name) {
@@ -82,7 +62,10 @@ fn a_generation_is_written_once() {
     let (_dir, root, id) = host();
     assert_eq!(put(&root, 1, "x").unwrap(), Written::Created);
     assert_eq!(put(&root, 1, "x").unwrap(), Written::Unchanged);
-    assert!(matches!(put(&root, 1, "y"), Err(HostError::Immutable { .. })));
+    assert!(matches!(
+        put(&root, 1, "y"),
+        Err(HostError::Immutable { .. })
+    ));
     assert_eq!(verify(&root, &id, 1).unwrap(), []);
     let file = root.generation(&id, 1).join("system/a.service.d/50-x.conf");
     assert_eq!(fs::read_to_string(file).unwrap(), "x");
@@ -95,7 +78,10 @@ fn an_equal_generation_of_another_commit_is_refused_under_the_same_number() {
     let mut manifest = manifest("shop", 1, &artefacts);
     write(&root, &manifest, &artefacts).unwrap();
     manifest.created = 99;
-    assert_eq!(write(&root, &manifest, &artefacts).unwrap(), Written::Unchanged);
+    assert_eq!(
+        write(&root, &manifest, &artefacts).unwrap(),
+        Written::Unchanged
+    );
     manifest.commit = "d".repeat(40);
     let error = write(&root, &manifest, &artefacts).unwrap_err();
     assert!(matches!(error, HostError::Immutable { .. }), "{error}");

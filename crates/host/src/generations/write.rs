@@ -38,11 +38,7 @@ pub fn write(
 }
 
 /// Everything but the time of writing must be equal, on the disk too.
-fn compare(
-    root: &HostRoot,
-    manifest: &Manifest,
-    directory: &Path,
-) -> Result<Written, HostError> {
+fn compare(root: &HostRoot, manifest: &Manifest, directory: &Path) -> Result<Written, HostError> {
     let mut existing = read_manifest(root, &manifest.tenant, manifest.number)?;
     existing.created = manifest.created;
     if existing != *manifest {
@@ -83,11 +79,7 @@ fn write_files(
 }
 
 /// The manifest names exactly these files, and every one of them lies inside.
-fn check(
-    directory: &Path,
-    manifest: &Manifest,
-    artefacts: &Artefacts,
-) -> Result<(), HostError> {
+fn check(directory: &Path, manifest: &Manifest, artefacts: &Artefacts) -> Result<(), HostError> {
     if let Some(path) = artefacts.files.keys().find(|path| !is_inside(path)) {
         let reason = format!("refuses to write outside of the generation: {path:?}");
         return Err(HostError::damaged(directory, reason));
