@@ -27,3 +27,6 @@ pub mod report;
 pub mod resolve;
 pub mod tree;
 pub mod unitfile;
+
+#[cfg(test)]
+mod sample;

@@ -1,5 +1,17 @@
 //! Numbers, names and addresses of a tenant: made once, recorded, disjoint, never reused before their time.
 
+mod assign;
+mod lifecycle;
+mod machines;
+pub(crate) mod names;
+mod networks;
+mod taken;
+#[cfg(test)]
+mod tests;
+
+pub use assign::{allocate, assign};
+pub use lifecycle::{expire, release};
+
 use crate::model::{Name, Protocol, Subnet4};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};

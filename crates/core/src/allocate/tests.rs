@@ -1,0 +1,316 @@
+mod properties;
+
+use super::names::LINK_MAX;
+use super::*;
+use crate::desired::DesiredTenant;
+use crate::model::{Auto, Millis, Publish};
+use crate::sample::{at, attachment, name, network, pools, tenant, workload};
+
+fn rules(result: Result<Allocations, Vec<crate::finding::Finding>>) -> Vec<String> {
+    let rule = |finding: crate::finding::Finding| format!("{} {}", finding.origin, finding.rule);
+    result.unwrap_err().into_iter().map(rule).collect()
+}
+
+fn host(tenants: &[&DesiredTenant]) -> Allocations {
+    tenants.iter().fold(Allocations::default(), |host, tenant| {
+        allocate(&host, tenant, &pools()).unwrap()
+    })
+}
+
+#[test]
+fn first_tenant() {
+    let host = host(&[&tenant("shop", &["db", "web"])]);
+    let shop = &host.tenants[&name("shop")];
+    assert_eq!((shop.number, shop.uid_base), (1, 0x1000_0000));
+    let default = &shop.networks[&name("default")];
+    assert_eq!(default.link, "br-shop");
+    assert_eq!(default.subnet.to_string(), "10.64.0.0/24");
+    assert_eq!(default.gateway().unwrap().to_string(), "10.64.0.1");
+    let web = &shop.machines[&name("web")];
+    assert_eq!(web.machine, "shop-web");
+    let interface = &web.interfaces[&name("default")];
+    assert_eq!(interface.address.to_string(), "10.64.0.11");
+    assert_eq!(interface.link, "v-shop-web");
+    let first = u8::from_str_radix(&interface.mac[..2], 16).unwrap();
+    assert_eq!(first & 3, 2, "{} is local and unicast", interface.mac);
+}
+
+#[test]
+fn tenants_follow_each_other() {
+    let host = host(&[&tenant("shop", &["web"]), &tenant("blog", &["web"])]);
+    let blog = &host.tenants[&name("blog")];
+    assert_eq!((blog.number, blog.uid_base), (2, 0x1001_0000));
+    assert_eq!(
+        blog.networks[&name("default")].subnet.to_string(),
+        "10.64.1.0/24"
+    );
+}
+
+#[test]
+fn dashes_do_not_make_two_names_one() {
+    let host = host(&[&tenant("a-b", &["c"]), &tenant("a", &["b-c"])]);
+    let one = &host.tenants[&name("a-b")].machines[&name("c")];
+    let other = &host.tenants[&name("a")].machines[&name("b-c")];
+    assert_eq!(one.machine, "a-b-c");
+    assert_ne!(one.machine, other.machine);
+    let link = |machine: &MachineAllocation| machine.interfaces[&name("default")].link.clone();
+    assert_ne!(link(one), link(other));
+}
+
+#[test]
+fn long_names_are_cut_and_hashed() {
+    let long = "a23456789-123456789-123456789-12";
+    let host = host(&[&tenant(long, &[long])]);
+    let allocation = &host.tenants[&name(long)];
+    let bridge = &allocation.networks[&name("default")].link;
+    assert!(
+        bridge.starts_with("br-a23456") && bridge.len() <= LINK_MAX,
+        "{bridge}"
+    );
+    let machine = &allocation.machines[&name(long)];
+    assert!(machine.machine.len() <= 63, "{}", machine.machine);
+}
+
+#[test]
+fn wanted_bridge_is_granted_when_free() {
+    let mut first = tenant("tenant-001", &["main"]);
+    first.networks[0].bridge = Some("br-tenant001".into());
+    let mut second = tenant("other", &["main"]);
+    second.networks[0].bridge = Some("br-tenant001".into());
+    let host = host(&[&first, &second]);
+    let link = |tenant: &str| {
+        host.tenants[&name(tenant)].networks[&name("default")]
+            .link
+            .clone()
+    };
+    assert_eq!(link("tenant-001"), "br-tenant001");
+    assert_eq!(link("other"), "br-other");
+}
+
+#[test]
+fn workloads_that_go_keep_what_they_had() {
+    let before = host(&[&tenant("shop", &["db", "web"])]);
+    let without = allocate(&before, &tenant("shop", &["web"]), &pools()).unwrap();
+    assert_eq!(without, before);
+    let more = allocate(&without, &tenant("shop", &["api", "web"]), &pools()).unwrap();
+    let api = &more.tenants[&name("shop")].machines[&name("api")];
+    assert_eq!(
+        api.interfaces[&name("default")].address.to_string(),
+        "10.64.0.12"
+    );
+}
+
+#[test]
+fn a_written_address_is_honoured() {
+    let mut shop = tenant("shop", &["db", "web"]);
+    shop.workloads[1].attachments[0].address = Some("10.64.0.10".parse().unwrap());
+    let host = host(&[&shop]);
+    let machines = &host.tenants[&name("shop")].machines;
+    let address = |workload: &str| {
+        machines[&name(workload)].interfaces[&name("default")]
+            .address
+            .to_string()
+    };
+    assert_eq!(address("web"), "10.64.0.10");
+    assert_eq!(address("db"), "10.64.0.11");
+}
+
+#[test]
+fn a_written_address_may_be_that_of_a_workload_that_is_gone() {
+    let before = host(&[&tenant("shop", &["db"])]);
+    let mut shop = tenant("shop", &["web"]);
+    shop.workloads[0].attachments[0].address = Some("10.64.0.10".parse().unwrap());
+    let after = allocate(&before, &shop, &pools()).unwrap();
+    let machines = &after.tenants[&name("shop")].machines;
+    assert!(machines[&name("db")].interfaces.is_empty());
+    let web = &machines[&name("web")].interfaces[&name("default")];
+    assert_eq!(web.address.to_string(), "10.64.0.10");
+}
+
+#[test]
+fn two_workloads_may_exchange_their_addresses() {
+    let with = |db: &str, web: &str| {
+        let mut shop = tenant("shop", &["db", "web"]);
+        shop.workloads[0].attachments[0].address = Some(db.parse().unwrap());
+        shop.workloads[1].attachments[0].address = Some(web.parse().unwrap());
+        shop
+    };
+    let before = host(&[&with("10.64.0.20", "10.64.0.21")]);
+    let after = allocate(&before, &with("10.64.0.21", "10.64.0.20"), &pools()).unwrap();
+    let machines = &after.tenants[&name("shop")].machines;
+    let db = &machines[&name("db")].interfaces[&name("default")];
+    assert_eq!(db.address.to_string(), "10.64.0.21");
+}
+
+#[test]
+fn wrong_addresses_are_findings_at_their_line() {
+    let cases = [
+        ("10.64.0.11", "address-taken"),
+        ("10.64.0.1", "address-reserved"),
+        ("10.64.0.255", "address-reserved"),
+        ("10.99.0.7", "address-outside-subnet"),
+    ];
+    let before = host(&[&tenant("shop", &["db", "web"])]);
+    for (address, rule) in cases {
+        let mut shop = tenant("shop", &["db", "web"]);
+        shop.workloads[0].attachments[0].origin = at("containers/db/config.yaml", 9);
+        shop.workloads[0].attachments[0].address = Some(address.parse().unwrap());
+        assert_eq!(
+            rules(allocate(&before, &shop, &pools())),
+            [format!("containers/db/config.yaml:9:1 {rule}")],
+            "{address}"
+        );
+    }
+}
+
+#[test]
+fn wrong_subnets_are_findings() {
+    let before = host(&[&tenant("blog", &["web"])]);
+    let cases = [
+        ("10.64.0.0/24", "subnet-overlap"),
+        ("192.168.1.0/24", "subnet-outside-pool"),
+        ("10.0.0.0/8", "subnet-outside-pool"),
+        ("10.64.9.0/30", "subnet-too-small"),
+    ];
+    for (subnet, rule) in cases {
+        let mut shop = tenant("shop", &[]);
+        let (address, prefix) = subnet.split_once('/').unwrap();
+        shop.networks[0].subnet = Auto::Value(Subnet4 {
+            address: address.parse().unwrap(),
+            prefix: prefix.parse().unwrap(),
+        });
+        assert_eq!(
+            rules(allocate(&before, &shop, &pools())),
+            [format!("network/topology.yaml:2:1 {rule}")],
+            "{subnet}"
+        );
+    }
+}
+
+#[test]
+fn a_subnet_that_changes_moves_its_machines() {
+    let mut shop = tenant("shop", &["web"]);
+    let before = host(&[&shop]);
+    shop.networks[0].subnet = Auto::Value(Subnet4::containing("10.65.1.0".parse().unwrap(), 28));
+    let after = allocate(&before, &shop, &pools()).unwrap();
+    let web = &after.tenants[&name("shop")].machines[&name("web")];
+    assert_eq!(
+        web.interfaces[&name("default")].address.to_string(),
+        "10.65.1.10"
+    );
+    shop.networks[0].subnet = Auto::Auto;
+    assert_eq!(allocate(&after, &shop, &pools()).unwrap(), after);
+}
+
+#[test]
+fn chosen_subnets_avoid_written_ones() {
+    let mut shop = tenant("shop", &[]);
+    let mut back = network("back");
+    back.subnet = Auto::Value(Subnet4::containing("10.64.0.128".parse().unwrap(), 25));
+    shop.networks.push(back);
+    let host = host(&[&shop]);
+    let networks = &host.tenants[&name("shop")].networks;
+    assert_eq!(
+        networks[&name("default")].subnet.to_string(),
+        "10.64.1.0/24"
+    );
+    assert_eq!(networks[&name("back")].link, "br-shop-back");
+}
+
+#[test]
+fn exhausted_pools_are_findings() {
+    let mut small = pools();
+    small.ipv4.1 = 24;
+    let first = allocate(&Allocations::default(), &tenant("one", &[]), &small).unwrap();
+    assert_eq!(
+        rules(allocate(&first, &tenant("two", &[]), &small)),
+        ["network/topology.yaml:2:1 pool-exhausted"]
+    );
+    small.ipv4.1 = 29;
+    let full = ["a", "b", "c", "d", "e", "f"];
+    assert_eq!(
+        rules(allocate(
+            &Allocations::default(),
+            &tenant("one", &full),
+            &small
+        )),
+        ["containers/web/config.yaml:5:1 pool-exhausted"]
+    );
+}
+
+#[test]
+fn ipv6_networks_are_disjoint() {
+    let with_ipv6 = |id| {
+        let mut tenant = tenant(id, &[]);
+        tenant.networks[0].ipv6 = Some(Auto::Auto);
+        tenant
+    };
+    let host = host(&[&with_ipv6("one"), &with_ipv6("two")]);
+    let of = |id| host.tenants[&name(id)].networks[&name("default")].ipv6;
+    assert_eq!(of("one").unwrap().to_string(), "fd00:bb::");
+    assert_eq!(of("two").unwrap().to_string(), "fd00:bb:0:1::");
+}
+
+#[test]
+fn written_macs_are_unique_on_the_host() {
+    let mut shop = tenant("shop", &["web"]);
+    shop.workloads[0].attachments[0].mac = Some("02:00:00:00:00:07".into());
+    let before = host(&[&shop]);
+    shop.id = name("blog");
+    let twice = allocate(&before, &shop, &pools());
+    assert_eq!(rules(twice), ["containers/web/config.yaml:5:1 mac-taken"]);
+    shop.workloads[0].attachments[0].mac = Some("03:00:00:00:00:07".into());
+    let group = allocate(&before, &shop, &pools());
+    assert_eq!(rules(group), ["containers/web/config.yaml:5:1 mac-invalid"]);
+}
+
+#[test]
+fn a_port_belongs_to_one_tenant() {
+    let publishing = |id| {
+        let mut tenant = tenant(id, &["web"]);
+        tenant.publish.push(Publish {
+            origin: at("network/topology.yaml", 7),
+            port: 8080,
+            protocol: Protocol::Tcp,
+            to: name("web"),
+            to_port: 80,
+        });
+        tenant
+    };
+    let before = host(&[&publishing("shop")]);
+    assert_eq!(
+        rules(allocate(&before, &publishing("blog"), &pools())),
+        ["network/topology.yaml:7:1 port-taken"]
+    );
+    let quiet = allocate(&before, &tenant("shop", &["web"]), &pools()).unwrap();
+    assert!(allocate(&quiet, &publishing("blog"), &pools()).is_ok());
+}
+
+#[test]
+fn released_numbers_wait_for_their_time() {
+    let mut host = host(&[&tenant("shop", &["web"])]);
+    let before = host.clone();
+    release(&mut host, &name("shop"), 1_000);
+    release(&mut host, &name("shop"), 2_000);
+    assert!(expire(&mut host, 1_059, Millis(60_000)).is_empty());
+    let blog = allocate(&host, &tenant("blog", &[]), &pools()).unwrap();
+    assert_eq!(blog.tenants[&name("blog")].number, 2);
+    let back = allocate(&host, &tenant("shop", &["web"]), &pools()).unwrap();
+    assert_eq!(back, before);
+    assert_eq!(expire(&mut host, 1_060, Millis(60_000)), [name("shop")]);
+    let blog = allocate(&host, &tenant("blog", &[]), &pools()).unwrap();
+    assert_eq!(blog.tenants[&name("blog")].number, 1);
+}
+
+#[test]
+fn several_links_of_one_workload() {
+    let mut shop = tenant("shop", &[]);
+    shop.networks.push(network("back"));
+    let mut web = workload("web");
+    web.attachments.push(attachment("back"));
+    shop.workloads.push(web);
+    let host = host(&[&shop]);
+    let web = &host.tenants[&name("shop")].machines[&name("web")];
+    assert_eq!(web.interfaces[&name("default")].link, "v-shop-web");
+    assert_eq!(web.interfaces[&name("back")].link, "v-shop-web-back");
+}
