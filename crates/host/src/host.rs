@@ -37,11 +37,11 @@ pub trait Host: Send + core::marker::Sync {
     /// When one of them fails to stop; names it.
     fn stop(&self, units: &[String]) -> Result<(), HostError>;
 
-    /// Changes properties of a running unit until the next reboot (`set-property --runtime` semantics are not
-    /// wanted: the generation's drop-in already holds them; only the running unit is told).
+    /// Makes sure that a running unit has `properties`, which its drop-ins hold already: after [`Host::daemon_reload`]
+    /// the manager applies changed resource settings to running units by itself.
     ///
     /// # Errors
-    /// When the manager refuses a property.
+    /// When the manager has not read the drop-ins.
     fn set_properties(&self, unit: &str, properties: &[(String, String)]) -> Result<(), HostError>;
 
     /// State of every loaded unit that matches one of `patterns` (as `systemctl list-units` globs).

@@ -21,3 +21,4 @@ pub mod reconcile;
 pub mod sim;
 pub mod source;
 pub mod systemd;
+mod tool;

@@ -1,1 +1,87 @@
-//! See the crate documentation.
+//! The real host: systemd, networkd, nftables.
+//!
+//! - `manager`: `systemctl`. `failure`: why a unit failed, from its state and its journal. `networkd`: `networkctl`.
+
+mod failure;
+mod manager;
+mod networkd;
+
+use crate::host::{Host, HostError, UnitState};
+use crate::nftables;
+use crate::paths::HostRoot;
+use rustix::fs::{AtFlags, CWD, Gid, Uid, chownat};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// The machine that this program runs on.
+#[derive(Debug, Clone)]
+pub struct SystemdHost {
+    root: HostRoot,
+}
+
+impl SystemdHost {
+    /// The machine, with its files below `root`: `/`.
+    pub fn new(root: HostRoot) -> Self {
+        Self { root }
+    }
+}
+
+impl Host for SystemdHost {
+    fn root(&self) -> &HostRoot {
+        &self.root
+    }
+
+    fn now(&self) -> u64 {
+        // A clock before the epoch is as good as none.
+        SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |since| since.as_secs())
+    }
+
+    fn daemon_reload(&self) -> Result<(), HostError> {
+        manager::daemon_reload()
+    }
+
+    fn start(&self, units: &[String]) -> Result<(), HostError> {
+        manager::start(units)
+    }
+
+    fn start_no_block(&self, units: &[String]) -> Result<(), HostError> {
+        manager::start_no_block(units)
+    }
+
+    fn stop(&self, units: &[String]) -> Result<(), HostError> {
+        manager::stop(units)
+    }
+
+    fn set_properties(
+        &self,
+        unit: &str,
+        _properties: &[(String, String)],
+    ) -> Result<(), HostError> {
+        manager::require_loaded_anew(unit)
+    }
+
+    fn units(&self, patterns: &[&str]) -> Result<BTreeMap<String, UnitState>, HostError> {
+        manager::units(&self.root, patterns)
+    }
+
+    fn reload_network(&self, wait_for: &[String]) -> Result<(), HostError> {
+        networkd::reload(wait_for)
+    }
+
+    fn delete_links(&self, links: &[String]) -> Result<(), HostError> {
+        networkd::delete(&self.root, links)
+    }
+
+    fn apply_ruleset(&self, json: &[u8]) -> Result<(), HostError> {
+        nftables::apply(json)
+    }
+
+    fn chown(&self, path: &Path, owner: u32) -> Result<(), HostError> {
+        let (uid, gid) = (Uid::from_raw(owner), Gid::from_raw(owner));
+        chownat(CWD, path, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)
+            .map_err(|error| HostError::file(path)(error.into()))
+    }
+}
