@@ -2,6 +2,7 @@
 //!
 //! - [`git`]: the one module that runs the git command. [`source`]: mirrors, embedded repositories, trees at a commit.
 //! - [`generations`]: immutable numbered directories and the `current` link.
+//! - [`network`]: the network of a current generation, put in place and taken away.
 //! - [`apply`]: executes a plan, step by step, with a journal; decides nothing.
 //! - [`observe`]: what really runs: units, health, links.
 //! - [`reconcile`]: one pass, all stages in order.
@@ -14,6 +15,7 @@ pub mod atomic;
 pub mod generations;
 pub mod git;
 pub mod host;
+pub mod network;
 pub mod nftables;
 pub mod observe;
 pub mod paths;

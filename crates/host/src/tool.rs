@@ -48,7 +48,8 @@ impl Tool {
             .stderr(Stdio::piped())
             .spawn()
             .map_err(|source| self.spawn_error(source))?;
-        let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let (stdin, stdout, stderr) =
+            (child.stdin.take(), child.stdout.take(), child.stderr.take());
         thread::scope(|scope| {
             let (ended, ends) = mpsc::channel();
             let also_ended = ended.clone();

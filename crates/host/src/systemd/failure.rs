@@ -52,7 +52,11 @@ fn find_failed(units: &[String]) -> BTreeMap<String, String> {
                 }
                 (_, "inactive") => {
                     let required = [get("Requires"), get("BindsTo"), get("Requisite")];
-                    above.extend(required.iter().flat_map(|list| list.split_whitespace().map(str::to_owned)));
+                    above.extend(
+                        required
+                            .iter()
+                            .flat_map(|list| list.split_whitespace().map(str::to_owned)),
+                    );
                 }
                 _ => {}
             }
@@ -74,7 +78,14 @@ fn show(units: &[String]) -> Vec<BTreeMap<String, String>> {
 
 fn journal(unit: &str) -> Vec<String> {
     let unit = format!("--unit={unit}");
-    let arguments = [&unit, LINES, "--output=cat", "--no-pager", "--quiet", "--boot"];
+    let arguments = [
+        &unit,
+        LINES,
+        "--output=cat",
+        "--no-pager",
+        "--quiet",
+        "--boot",
+    ];
     let answer = JOURNAL.check(&arguments).unwrap_or_default();
     String::from_utf8_lossy(&answer)
         .lines()

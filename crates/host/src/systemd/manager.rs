@@ -70,7 +70,14 @@ pub(super) fn units(
     if patterns.is_empty() {
         return Ok(BTreeMap::new());
     }
-    let mut arguments = vec!["list-units", "--all", "--full", "--output=json", "--no-pager", "--"];
+    let mut arguments = vec![
+        "list-units",
+        "--all",
+        "--full",
+        "--output=json",
+        "--no-pager",
+        "--",
+    ];
     arguments.extend(patterns);
     let answer = QUERY.check(&arguments)?;
     let listed = parse_list(&answer).map_err(|error| HostError::Tool {
@@ -137,7 +144,8 @@ fn known(units: &[String]) -> Result<Vec<String>, HostError> {
         .into_iter()
         .filter(|unit| {
             let is = |key: &str, value: &str| unit.get(key).is_some_and(|found| found == value);
-            !is("LoadState", "not-found") || !(is("ActiveState", "inactive") || is("ActiveState", "failed"))
+            !is("LoadState", "not-found")
+                || !(is("ActiveState", "inactive") || is("ActiveState", "failed"))
         })
         .filter_map(|mut unit| unit.remove("Id"))
         .collect())

@@ -81,10 +81,16 @@ fn unsettled(links: &[String]) -> Result<Vec<String>, HostError> {
         command: NETWORKCTL.line(&arguments),
         message: format!("its answer is not understood: {error}"),
     })?;
-    if let Some(link) = found.iter().find(|link| link.administrative_state == "failed") {
+    if let Some(link) = found
+        .iter()
+        .find(|link| link.administrative_state == "failed")
+    {
         return Err(HostError::Tool {
             command: NETWORKCTL.line(&["reload"]),
-            message: format!("networkd could not set up {}: see `journalctl -u systemd-networkd`", link.name),
+            message: format!(
+                "networkd could not set up {}: see `journalctl -u systemd-networkd`",
+                link.name
+            ),
         });
     }
     Ok(links
@@ -92,7 +98,14 @@ fn unsettled(links: &[String]) -> Result<Vec<String>, HostError> {
         .filter_map(|name| match found.iter().find(|link| link.name == *name) {
             None => Some(format!("{name} (does not exist)")),
             // Without a .network file that matches, existing is all there is to wait for.
-            Some(link) if matches!(link.administrative_state.as_str(), "configured" | "unmanaged") => None,
+            Some(link)
+                if matches!(
+                    link.administrative_state.as_str(),
+                    "configured" | "unmanaged"
+                ) =>
+            {
+                None
+            }
             Some(link) => Some(format!("{name} ({})", link.administrative_state)),
         })
         .collect())

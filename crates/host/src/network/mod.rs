@@ -1,0 +1,126 @@
+//! Puts the network of a tenant's current generation in place, and takes it away again.
+//!
+//! networkd and nftables do the work; here files are copied to `/run/systemd/network/` and what a tenant has
+//! there is remembered, so that what a later generation no longer says goes away.
+
+mod placed;
+
+use crate::atomic;
+use crate::host::{Host, HostError};
+use bitbuilder_core::model::Name;
+use placed::Placed;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Loads files, links and packet rules of the current generation of `id`; what is already so stays untouched.
+///
+/// Rules come first: no packet passes a link before its rules are there.
+///
+/// # Errors
+/// When a file cannot be written, networkd or nft refuses, or a link does not come up in time.
+pub fn load(host: &dyn Host, id: &Name) -> Result<(), HostError> {
+    let generation = host.root().current(id);
+    let files = network_files(&generation.join("network"))?;
+    let ruleset = read_optional(&generation.join("nftables/ruleset.json"))?;
+    let before = Placed::read(host.root(), id)?;
+    let after = Placed::describe(&files, ruleset.as_deref());
+
+    // Remembered before anything is placed: a crash in between leaves nothing that nobody knows of.
+    before.union(&after).write(host.root(), id)?;
+    if let Some(ruleset) = &ruleset {
+        host.apply_ruleset(ruleset)?;
+    }
+    let changed = place(host, &files)? | remove_files(host, before.files.difference(&after.files))?;
+    let gone: Vec<String> = before.links.difference(&after.links).cloned().collect();
+    if !gone.is_empty() {
+        host.delete_links(&gone)?;
+    }
+    if changed {
+        host.reload_network(&after.links.iter().cloned().collect::<Vec<_>>())?;
+    }
+    drop_tables(host, before.tables.difference(&after.tables))?;
+    after.write(host.root(), id)
+}
+
+/// Takes away everything that [`load`] put in place for `id`.
+///
+/// # Errors
+/// When a file cannot be removed, or networkd or nft refuses.
+pub fn unload(host: &dyn Host, id: &Name) -> Result<(), HostError> {
+    let placed = Placed::read(host.root(), id)?;
+    if remove_files(host, placed.files.iter())? {
+        host.delete_links(&placed.links.iter().cloned().collect::<Vec<_>>())?;
+        host.reload_network(&[])?;
+    }
+    // Last: while a link exists, its rules do.
+    drop_tables(host, placed.tables.iter())?;
+    Placed::forget(host.root(), id)
+}
+
+/// Copies what differs; says whether anything did.
+fn place(host: &dyn Host, files: &BTreeMap<String, Vec<u8>>) -> Result<bool, HostError> {
+    let directory = host.root().network();
+    let mut changed = false;
+    for (name, content) in files {
+        let path = directory.join(name);
+        if std::fs::read(&path).is_ok_and(|old| old == *content) {
+            continue;
+        }
+        atomic::write(&path, content, 0o644)?;
+        changed = true;
+    }
+    Ok(changed)
+}
+
+fn remove_files<'a>(host: &dyn Host, names: impl Iterator<Item = &'a String>) -> Result<bool, HostError> {
+    let directory = host.root().network();
+    let mut changed = false;
+    for name in names {
+        let path = directory.join(name);
+        match std::fs::remove_file(&path) {
+            Ok(()) => changed = true,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(source) => return Err(HostError::File { path, source }),
+        }
+    }
+    Ok(changed)
+}
+
+fn drop_tables<'a>(host: &dyn Host, tables: impl Iterator<Item = &'a (String, String)>) -> Result<(), HostError> {
+    let mut commands = Vec::new();
+    for (family, name) in tables {
+        let table = serde_json::json!({"table": {"family": family, "name": name}});
+        // Deleting a table that is not there is an error; adding one that is there is none.
+        commands.push(serde_json::json!({"add": table}));
+        commands.push(serde_json::json!({"delete": table}));
+    }
+    if commands.is_empty() {
+        return Ok(());
+    }
+    host.apply_ruleset(serde_json::json!({"nftables": commands}).to_string().as_bytes())
+}
+
+fn network_files(directory: &Path) -> Result<BTreeMap<String, Vec<u8>>, HostError> {
+    let fail = |source| HostError::File { path: directory.to_path_buf(), source };
+    let entries = match std::fs::read_dir(directory) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
+        Err(source) => return Err(fail(source)),
+    };
+    let mut files = BTreeMap::new();
+    for entry in entries {
+        let entry = entry.map_err(fail)?;
+        if let Some(name) = entry.file_name().to_str() {
+            files.insert(name.to_owned(), std::fs::read(entry.path()).map_err(fail)?);
+        }
+    }
+    Ok(files)
+}
+
+fn read_optional(path: &Path) -> Result<Option<Vec<u8>>, HostError> {
+    match std::fs::read(path) {
+        Ok(content) => Ok(Some(content)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(HostError::File { path: path.to_path_buf(), source }),
+    }
+}

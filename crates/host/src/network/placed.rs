@@ -1,0 +1,91 @@
+//! What of a tenant's network is in place: `/run/bitbuilder/network/<id>.json`, gone with a reboot as the network is.
+
+use crate::atomic;
+use crate::host::HostError;
+use crate::paths::HostRoot;
+use bitbuilder_core::model::Name;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+/// Files, links and tables of one tenant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Placed {
+    /// Format version, 1.
+    format: u32,
+    /// Names in `/run/systemd/network/`.
+    pub(super) files: BTreeSet<String>,
+    /// Links that the files make.
+    pub(super) links: BTreeSet<String>,
+    /// nftables tables: family and name.
+    pub(super) tables: BTreeSet<(String, String)>,
+}
+
+impl Default for Placed {
+    fn default() -> Self {
+        Self { format: 1, files: BTreeSet::new(), links: BTreeSet::new(), tables: BTreeSet::new() }
+    }
+}
+
+impl Placed {
+    /// What `files` and `ruleset` put in place.
+    pub(super) fn describe(files: &BTreeMap<String, Vec<u8>>, ruleset: Option<&[u8]>) -> Self {
+        Self {
+            format: 1,
+            files: files.keys().cloned().collect(),
+            links: files
+                .iter()
+                .filter(|(name, _)| name.ends_with(".netdev"))
+                .filter_map(|(_, text)| netdev_name(text))
+                .collect(),
+            tables: ruleset.map(tables).unwrap_or_default(),
+        }
+    }
+
+    /// Both.
+    pub(super) fn union(&self, other: &Self) -> Self {
+        Self {
+            format: 1,
+            files: self.files.union(&other.files).cloned().collect(),
+            links: self.links.union(&other.links).cloned().collect(),
+            tables: self.tables.union(&other.tables).cloned().collect(),
+        }
+    }
+
+    pub(super) fn read(root: &HostRoot, id: &Name) -> Result<Self, HostError> {
+        Ok(atomic::read_json(&path(root, id))?.unwrap_or_default())
+    }
+
+    pub(super) fn write(&self, root: &HostRoot, id: &Name) -> Result<(), HostError> {
+        atomic::write_json(&path(root, id), self)
+    }
+
+    pub(super) fn forget(root: &HostRoot, id: &Name) -> Result<(), HostError> {
+        let path = path(root, id);
+        match std::fs::remove_file(&path) {
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(HostError::File { path, source }),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn path(root: &HostRoot, id: &Name) -> PathBuf {
+    root.runtime().join("network").join(format!("{id}.json"))
+}
+
+/// `Name=` of a `.netdev` file, systemd.netdev(5); our own writer made it.
+fn netdev_name(text: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(text).ok()?;
+    text.lines().find_map(|line| line.strip_prefix("Name=")).map(str::to_owned)
+}
+
+/// Tables that a ruleset in libnftables-json(5) adds.
+fn tables(ruleset: &[u8]) -> BTreeSet<(String, String)> {
+    let ruleset: serde_json::Value = serde_json::from_slice(ruleset).unwrap_or_default();
+    let commands = ruleset["nftables"].as_array().cloned().unwrap_or_default();
+    commands
+        .iter()
+        .map(|command| &command["add"]["table"])
+        .filter_map(|table| Some((table["family"].as_str()?.to_owned(), table["name"].as_str()?.to_owned())))
+        .collect()
+}
