@@ -66,7 +66,7 @@ fn network_allocation(
     };
     let kept = own.and_then(|own| own.ipv6);
     let ipv6 = match (network.ipv6, kept) {
-        (None, kept) => kept,
+        (None, _) => None,
         (Some(Auto::Value(wanted)), _) => {
             Some(written_ipv6(network, wanted, pools, taken, &others)?)
         }

@@ -1,5 +1,139 @@
 //! Documents, registry, policy and templates brought together: what this host shall run for one tenant.
+//!
+//! The registry's limits win over what the tenant asks for, and each cut is a note. What this host
+//! cannot run is said by a finding: a warning and left out where that is safe, an error where running
+//! without it would be less secure than what was asked for or would break the workload.
 
+mod amount;
+mod capabilities;
 mod host;
+mod image;
+mod limits;
+mod main_workload;
+mod networks;
+mod permission;
+mod placement;
+#[cfg(test)]
+mod tests;
+mod traffic;
+mod unavailable;
+mod workloads;
 
 pub use host::HostFacts;
+
+use crate::desired::{DesiredTenant, Templates};
+use crate::finding::{Checked, Finding};
+use crate::model::{Container, Name, Policy, Registration, Tenant};
+use crate::tree::Tree;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What a tenant becomes on this host.
+///
+/// `tree` is the repository that `tenant` was read from: scripts and credentials are taken from it.
+/// `registration` and `policy` come from the system repository, `templates` and `host` from the host.
+pub fn resolve(
+    tenant: &Tenant,
+    tree: &Tree,
+    registration: &Registration,
+    policy: &Policy,
+    templates: &Templates,
+    host: &HostFacts,
+) -> Checked<DesiredTenant> {
+    let input = Input {
+        tenant,
+        tree,
+        registration,
+        policy,
+        templates,
+        host,
+    };
+    let mut findings = Vec::new();
+    let desired = desired_tenant(&input, &mut findings);
+    Checked::new(Some(desired), findings)
+}
+
+/// Everything that a tenant is resolved from.
+struct Input<'a> {
+    tenant: &'a Tenant,
+    tree: &'a Tree,
+    registration: &'a Registration,
+    policy: &'a Policy,
+    templates: &'a Templates,
+    host: &'a HostFacts,
+}
+
+impl Input<'_> {
+    /// The declared containers, or `main` when the repository declares no workload at all.
+    fn containers(&self) -> Cow<'_, [Container]> {
+        match main_workload::implied(self.tenant) {
+            Some(container) => Cow::Owned(vec![container]),
+            None => Cow::Borrowed(&self.tenant.containers),
+        }
+    }
+
+    /// Names of workloads that this host does not run.
+    fn left_out(&self) -> BTreeSet<&Name> {
+        let machines = &self.tenant.machines;
+        machines
+            .iter()
+            .map(|machine| &machine.workload.name)
+            .collect()
+    }
+}
+
+fn desired_tenant(input: &Input<'_>, findings: &mut Vec<Finding>) -> DesiredTenant {
+    let containers = input.containers();
+    unavailable::check(input, &containers, findings);
+    permission::check(input, &containers, findings);
+    let limits = limits::of_tenant(input, findings);
+    let networks = networks::resolve(input, &containers, findings);
+    let workloads = workloads::resolve(input, &containers, &networks, &limits, findings);
+    let publish = traffic::publish(input, &workloads, findings);
+    let firewall = traffic::firewall(input, &networks, &workloads, findings);
+    let metadata = &input.tenant.metadata;
+    let wanted = input.registration.enabled && metadata.enabled;
+    DesiredTenant {
+        id: input.registration.id.clone(),
+        name: metadata.name.clone(),
+        enabled: wanted && placement::is_here(input, findings),
+        limits,
+        ceilings: input.registration.limits,
+        networks,
+        workloads,
+        publish,
+        peering: Vec::new(),
+        firewall,
+        scripts: scripts(input),
+    }
+}
+
+fn scripts(input: &Input<'_>) -> BTreeMap<String, std::sync::Arc<[u8]>> {
+    let scripts = input.tenant.scripts.iter();
+    scripts
+        .filter_map(|path| Some((path.clone(), content(input.tree, path)?)))
+        .collect()
+}
+
+/// Content of the document at `path`, when the repository has it and it was small enough to read.
+fn content(tree: &Tree, path: &str) -> Option<std::sync::Arc<[u8]>> {
+    match tree.entries.get(path)? {
+        crate::tree::Entry::File(blob) => blob.content.clone(),
+        _ => None,
+    }
+}
+
+/// `help` for a name that is not among `known`: the nearest one, or all of them.
+fn suggest<'a>(text: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    let known: Vec<&str> = known.into_iter().collect();
+    let near = known
+        .iter()
+        .map(|candidate| (strsim::damerau_levenshtein(text, candidate), candidate))
+        .filter(|(distance, candidate)| *distance <= candidate.len().max(3) / 3)
+        .min();
+    match near {
+        Some((_, candidate)) => format!("did you mean `{candidate}`?"),
+        None if known.is_empty() => "there is none on this host yet".into(),
+        None => format!("known here: {}", known.join(", ")),
+    }
+}

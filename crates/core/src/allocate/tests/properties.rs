@@ -22,7 +22,7 @@ const RETENTION: Millis = Millis(10_000);
 
 #[derive(Debug, Clone)]
 enum Event {
-    Change(DesiredTenant),
+    Change(Box<DesiredTenant>),
     Remove(Name),
     Wait(u64),
 }
@@ -66,7 +66,7 @@ fn address_in(network: Ipv4Addr, host: Option<u32>) -> Option<Ipv4Addr> {
 
 fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
-        6 => wish().prop_map(Event::Change),
+        6 => wish().prop_map(|wish| Event::Change(Box::new(wish))),
         2 => (0..IDS.len()).prop_map(|id| Event::Remove(name(IDS[id]))),
         1 => (0_u64..15).prop_map(Event::Wait),
     ]
@@ -163,7 +163,7 @@ proptest! {
                         check_wish(&wish, &next.tenants[&wish.id]);
                         host = next;
                     }
-                    Some(wish.id)
+                    Some(wish.id.clone())
                 }
                 Event::Remove(id) => {
                     release(&mut host, &id, now);

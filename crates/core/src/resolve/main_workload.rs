@@ -1,0 +1,68 @@
+//! The workload of a repository that declares none: `main`, described by `metadata.json` alone.
+
+use crate::model::{
+    Check, Container, Health, Image, ImageSource, Init, Millis, Name, Resources, Restart, Tenant,
+    TenantKind, Workload,
+};
+use std::collections::BTreeMap;
+
+/// Name of the workload.
+pub(super) const NAME: &str = "main";
+/// Template that it runs.
+const TEMPLATE: &str = "tenant-container";
+/// The script of the repository that becomes its health check.
+pub(super) const HEALTH_SCRIPT: &str = "scripts/health-check.sh";
+
+/// Whether the repository declares no workload at all.
+pub(super) fn is_implied(tenant: &Tenant) -> bool {
+    tenant.containers.is_empty() && tenant.machines.is_empty()
+}
+
+/// `main` as a container, when the repository declares no workload and its type is not `vm`.
+///
+/// It has no limits of its own: the tenant's hold for its slice, and it is alone in there.
+pub(super) fn implied(tenant: &Tenant) -> Option<Container> {
+    let metadata = &tenant.metadata;
+    if !is_implied(tenant) || metadata.kind == TenantKind::Vm {
+        return None;
+    }
+    let origin = &metadata.kind_origin;
+    Some(Container {
+        workload: Workload {
+            origin: origin.clone(),
+            name: Name::new(NAME).ok()?,
+            image: Image {
+                origin: origin.clone(),
+                source: ImageSource::Template(Name::new(TEMPLATE).ok()?),
+                verify: None,
+            },
+            init: Init::Boot,
+            env: BTreeMap::new(),
+            user: None,
+            workdir: None,
+            resources: Resources::default(),
+            networks: None,
+            volumes: Vec::new(),
+            credentials: Vec::new(),
+            extensions: Vec::new(),
+            depends_on: Vec::new(),
+            restart: Restart::Always,
+            autostart: true,
+            health: health(tenant),
+        },
+        capabilities: Vec::new(),
+        read_only: false,
+        overlay: None,
+    })
+}
+
+fn health(tenant: &Tenant) -> Option<Health> {
+    let script = tenant.scripts.iter().find(|path| *path == HEALTH_SCRIPT)?;
+    Some(Health {
+        check: Check::Script(script.clone()),
+        interval: Millis(30_000),
+        timeout: Millis(5_000),
+        retries: 3,
+        start_period: Millis(30_000),
+    })
+}

@@ -1,0 +1,112 @@
+//! Published ports and firewall rules whose ends exist here.
+
+use super::{Input, suggest};
+use crate::desired::DesiredWorkload;
+use crate::finding::Finding;
+use crate::model::{Endpoint, FirewallRule, Name, Network, Publish};
+
+/// The published ports that the registry allows and a workload of this host answers.
+pub(super) fn publish(
+    input: &Input<'_>,
+    workloads: &[DesiredWorkload],
+    findings: &mut Vec<Finding>,
+) -> Vec<Publish> {
+    let left_out = input.left_out();
+    let mut granted = Vec::new();
+    for entry in &input.tenant.topology.publish {
+        findings.extend(not_allowed(input, entry));
+        let target = workloads.iter().find(|workload| workload.name == entry.to);
+        let origin = entry.origin.clone();
+        let port = format!("{}/{}", entry.protocol, entry.port);
+        findings.extend(match target {
+            Some(workload) if !workload.attachments.is_empty() => {
+                granted.push(entry.clone());
+                None
+            }
+            Some(workload) => {
+                let message = format!(
+                    "port {port} cannot be published: workload `{}` has no network",
+                    workload.name
+                );
+                Some(Finding::error(origin, "no-network", message))
+            }
+            None if left_out.contains(&entry.to) => {
+                let message = format!(
+                    "port {port} is not published: workload `{}` is left out",
+                    entry.to
+                );
+                Some(Finding::warning(origin, "left-out", message))
+            }
+            // A declared container that is not here has its own finding.
+            None if is_declared(input, &entry.to) => None,
+            None => {
+                let known = workloads.iter().map(|workload| workload.name.as_str());
+                let message = format!("port {port} leads to `{}`, which is no workload", entry.to);
+                let help = suggest(entry.to.as_str(), known);
+                Some(Finding::error(origin, "unknown-workload", message).help(help))
+            }
+        });
+    }
+    granted
+}
+
+fn is_declared(input: &Input<'_>, name: &Name) -> bool {
+    let containers = &input.tenant.containers;
+    containers
+        .iter()
+        .any(|container| container.workload.name == *name)
+}
+
+fn not_allowed(input: &Input<'_>, entry: &Publish) -> Option<Finding> {
+    let ranges = &input.registration.allow.publish;
+    let fits = ranges.iter().any(|range| {
+        range.protocol == entry.protocol && (range.first..=range.last).contains(&entry.port)
+    });
+    if fits {
+        return None;
+    }
+    let help = if ranges.is_empty() {
+        format!("the operator can allow it at {}", input.registration.origin)
+    } else {
+        let ranges: Vec<String> = ranges
+            .iter()
+            .map(|range| format!("{}/{}-{}", range.protocol, range.first, range.last))
+            .collect();
+        format!("allowed are {}", ranges.join(", "))
+    };
+    let message = format!(
+        "tenant `{}` may not publish port {}/{}",
+        input.registration.id, entry.protocol, entry.port
+    );
+    Some(Finding::error(entry.origin.clone(), "not-allowed", message).help(help))
+}
+
+/// The firewall rules whose ends are here; one about a workload or network that is left out has
+/// nothing to match.
+pub(super) fn firewall(
+    input: &Input<'_>,
+    networks: &[Network],
+    workloads: &[DesiredWorkload],
+    findings: &mut Vec<Finding>,
+) -> Vec<FirewallRule> {
+    let missing = |endpoint: &Endpoint| match endpoint {
+        Endpoint::Network(name) if !networks.iter().any(|network| network.name == *name) => {
+            Some(format!("network `{name}`"))
+        }
+        Endpoint::Workload(name) if !workloads.iter().any(|workload| workload.name == *name) => {
+            Some(format!("workload `{name}`"))
+        }
+        _ => None,
+    };
+    let mut kept = Vec::new();
+    for rule in &input.tenant.firewall {
+        match missing(&rule.from).or_else(|| missing(&rule.to)) {
+            None => kept.push(rule.clone()),
+            Some(what) => {
+                let message = format!("this rule is left out: {what} is not on this host");
+                findings.push(Finding::warning(rule.origin.clone(), "left-out", message));
+            }
+        }
+    }
+    kept
+}
