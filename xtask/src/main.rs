@@ -1,2 +1,72 @@
-//! Placeholder.
-fn main() {}
+//! Developer commands: `cargo xtask --help`.
+
+mod machine;
+mod repository;
+
+use clap::{Parser, Subcommand};
+use machine::Machine;
+use std::process::ExitCode;
+
+/// Developer commands of BitBuilder Hypervisor.
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask")]
+struct Cli {
+    /// Name of the container host: several can run at once.
+    #[arg(long, global = true, env = "BITBUILDER_HOST", default_value = "bb")]
+    host: String,
+    #[command(subcommand)]
+    command: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Build, install and boot a container host; it stays up.
+    Up,
+    /// Destroy the host.
+    Down {
+        /// Delete every host, and the pool that their trees are in.
+        #[arg(long)]
+        purge: bool,
+    },
+    /// Run a command in the host (default: a login shell); passes its input, output and exit status.
+    Shell {
+        /// The command and its arguments.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        command: Vec<String>,
+    },
+    /// Kill PID 1 of the host: a crash.
+    Crash,
+    /// Boot the host again on the state it has.
+    Boot,
+    /// Print the host's journal: `journalctl ARGUMENTS`.
+    Journal {
+        /// Arguments of journalctl.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(&cli) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
+    let machine = || Machine::open(&cli.host);
+    match &cli.command {
+        Task::Up => machine::up(&cli.host)?,
+        Task::Down { purge: false } => machine()?.destroy()?,
+        Task::Down { purge: true } => machine::purge()?,
+        Task::Shell { command } => return machine()?.shell(command),
+        Task::Crash => machine()?.crash()?,
+        Task::Boot => machine()?.boot()?,
+        Task::Journal { arguments } => machine()?.journal(arguments)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}

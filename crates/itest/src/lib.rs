@@ -1,1 +1,13 @@
-//! Placeholder.
+//! Harness for booted tests on a real systemd, and what `xtask` shares with them.
+//!
+//! - [`setup`]: what the machine must have, asked for once;
+//! - [`cache`]: where slow things are kept, by the hash of their recipe;
+//! - [`debian`]: root file systems from Debian packages;
+//! - [`bed`]: container hosts: a systemd of its own in namespaces of its own;
+//! - [`command`]: running programs with errors that say what was run.
+
+pub mod bed;
+pub mod cache;
+pub mod command;
+pub mod debian;
+pub mod setup;

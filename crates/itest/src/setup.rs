@@ -1,0 +1,71 @@
+//! What the machine must have before a bed can be made.
+
+use crate::command;
+use anyhow::{Result, bail};
+use std::path::Path;
+use std::process::Command;
+
+/// Programs that the harness starts, and the Debian package of each. btrfs, nft and ip come from the bed's own root
+/// file system.
+const PROGRAMS: &[(&str, &str)] = &[
+    ("mmdebstrap", "mmdebstrap"),
+    ("unshare", "util-linux"),
+    ("nsenter", "util-linux"),
+    ("setsid", "util-linux"),
+    ("losetup", "mount"),
+    ("script", "bsdutils"),
+    ("tar", "tar"),
+    ("git", "git"),
+];
+
+/// Beds need namespaces, mounts and devices.
+///
+/// # Errors
+/// The caller is not root.
+pub fn require_root() -> Result<()> {
+    if !rustix::process::geteuid().is_root() {
+        bail!(
+            "a container host needs root: mounts, namespaces and devices are made (run it with sudo -E)"
+        );
+    }
+    Ok(())
+}
+
+/// Installs the Debian packages that are missing.
+///
+/// # Errors
+/// Something is missing and the caller is not root (the error carries the one command to run), or apt-get fails.
+pub fn ensure_programs() -> Result<()> {
+    let mut packages: Vec<&str> = PROGRAMS
+        .iter()
+        .filter(|(program, _)| !on_path(program))
+        .map(|(_, package)| *package)
+        .collect();
+    packages.dedup();
+    if packages.is_empty() {
+        return Ok(());
+    }
+    let install = format!(
+        "apt-get install --yes --no-install-recommends {}",
+        packages.join(" ")
+    );
+    if !rustix::process::geteuid().is_root() {
+        bail!(
+            "Debian packages are missing; run:\n\n    sudo sh -c 'apt-get update && {install}'\n"
+        );
+    }
+    eprintln!("installing {}", packages.join(" "));
+    let script = format!("apt-get update -q && {install}");
+    command::run(
+        Command::new("sh")
+            .args(["-ec", &script])
+            .env("DEBIAN_FRONTEND", "noninteractive"),
+    )
+}
+
+fn on_path(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .chain(["/usr/sbin", "/sbin"].map(Into::into))
+        .any(|directory: std::path::PathBuf| Path::new(&directory).join(program).is_file())
+}

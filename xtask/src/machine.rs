@@ -1,0 +1,97 @@
+//! The developer's container host.
+
+use anyhow::{Context, Result};
+use bitbuilder_itest::bed::{Bed, Lab, recipe};
+use bitbuilder_itest::{cache, setup};
+use std::process::ExitCode;
+use std::time::Instant;
+
+/// A host that exists.
+pub(crate) struct Machine(Bed);
+
+impl Machine {
+    /// The host `name`.
+    pub(crate) fn open(name: &str) -> Result<Self> {
+        setup::require_root()?;
+        let lab = Lab::existing(&cache::directory()?)?;
+        let bed = Bed::open(&lab, name)?
+            .with_context(|| format!("there is no host {name}: `cargo xtask up` makes it"))?;
+        Ok(Self(bed))
+    }
+
+    /// Runs a command inside with our stdio; its exit status is ours.
+    pub(crate) fn shell(&self, command: &[String]) -> Result<ExitCode> {
+        let status = if command.is_empty() {
+            self.0.exec_status(["bash", "--login"])?
+        } else {
+            self.0.exec_status(command)?
+        };
+        // 255: ended by a signal, which the shell between us reports as 128 + its number otherwise.
+        let code = status.code().and_then(|code| u8::try_from(code).ok());
+        Ok(ExitCode::from(code.unwrap_or(255)))
+    }
+
+    /// `kill -9` of its PID 1.
+    pub(crate) fn crash(&self) -> Result<()> {
+        self.0.kill()
+    }
+
+    /// Boots it and waits until it runs.
+    pub(crate) fn boot(&self) -> Result<()> {
+        let start = Instant::now();
+        self.0.boot()?;
+        eprintln!(
+            "{} runs after {:.1} s",
+            self.0.name(),
+            start.elapsed().as_secs_f32()
+        );
+        Ok(())
+    }
+
+    /// Prints the journal.
+    pub(crate) fn journal(&self, arguments: &[String]) -> Result<()> {
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        print!("{}", self.0.journal(&arguments)?);
+        Ok(())
+    }
+
+    /// Deletes it.
+    pub(crate) fn destroy(self) -> Result<()> {
+        self.0.destroy()
+    }
+}
+
+/// Makes and boots the host `name`.
+pub(crate) fn up(name: &str) -> Result<()> {
+    setup::require_root()?;
+    setup::ensure_programs()?;
+    let directory = cache::directory()?;
+    std::fs::create_dir_all(&directory)?;
+    let recipe = recipe::container_host();
+    let lab = Lab::open(&directory, &recipe.cached(&directory)?)?;
+    let base = lab.base(&recipe)?;
+    let bed = match Bed::open(&lab, name)? {
+        Some(bed) => bed,
+        None => Bed::create(&lab, name, &base)?,
+    };
+    if bed.is_running() {
+        return Ok(());
+    }
+    Machine(bed).boot()
+}
+
+/// Deletes every host and the pool.
+pub(crate) fn purge() -> Result<()> {
+    setup::require_root()?;
+    let directory = cache::directory()?;
+    if let Ok(lab) = Lab::existing(&directory) {
+        for bed in Bed::all(&lab)? {
+            bed.destroy()?;
+        }
+        lab.close()?;
+    }
+    match std::fs::remove_file(directory.join("pool.btrfs")) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,8 @@
+//! This repository.
+
+use std::path::PathBuf;
+
+/// Its root directory.
+pub(crate) fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
+}
