@@ -1,0 +1,98 @@
+//! What a container keeps of root's powers inside its user namespace.
+
+use super::scene::Placed;
+use crate::desired::WorkloadClass;
+use crate::model::Init;
+
+/// Linux capabilities by number, capability.h.
+const ALL: [&str; 41] = [
+    "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL",
+    "CAP_SETGID", "CAP_SETUID", "CAP_SETPCAP", "CAP_LINUX_IMMUTABLE", "CAP_NET_BIND_SERVICE",
+    "CAP_NET_BROADCAST", "CAP_NET_ADMIN", "CAP_NET_RAW", "CAP_IPC_LOCK", "CAP_IPC_OWNER",
+    "CAP_SYS_MODULE", "CAP_SYS_RAWIO", "CAP_SYS_CHROOT", "CAP_SYS_PTRACE", "CAP_SYS_PACCT",
+    "CAP_SYS_ADMIN", "CAP_SYS_BOOT", "CAP_SYS_NICE", "CAP_SYS_RESOURCE", "CAP_SYS_TIME",
+    "CAP_SYS_TTY_CONFIG", "CAP_MKNOD", "CAP_LEASE", "CAP_AUDIT_WRITE", "CAP_AUDIT_CONTROL",
+    "CAP_SETFCAP", "CAP_MAC_OVERRIDE", "CAP_MAC_ADMIN", "CAP_SYSLOG", "CAP_WAKE_ALARM",
+    "CAP_BLOCK_SUSPEND", "CAP_AUDIT_READ", "CAP_PERFMON", "CAP_BPF", "CAP_CHECKPOINT_RESTORE",
+];
+
+/// What systemd-nspawn grants by itself with a network of its own, systemd-nspawn(1) `--capability=`.
+const NSPAWN: [&str; 26] = [
+    "CAP_AUDIT_CONTROL", "CAP_AUDIT_WRITE", "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH",
+    "CAP_FOWNER", "CAP_FSETID", "CAP_IPC_OWNER", "CAP_KILL", "CAP_LEASE", "CAP_LINUX_IMMUTABLE",
+    "CAP_MKNOD", "CAP_NET_ADMIN", "CAP_NET_BIND_SERVICE", "CAP_NET_BROADCAST", "CAP_NET_RAW",
+    "CAP_SETFCAP", "CAP_SETGID", "CAP_SETPCAP", "CAP_SETUID", "CAP_SYS_ADMIN", "CAP_SYS_BOOT",
+    "CAP_SYS_CHROOT", "CAP_SYS_NICE", "CAP_SYS_PTRACE", "CAP_SYS_RESOURCE",
+];
+
+/// Also granted by systemd-nspawn; apart from [`NSPAWN`] only to keep that list readable.
+const NSPAWN_TTY: &str = "CAP_SYS_TTY_CONFIG";
+
+/// Services change users and owners, and bind low ports.
+const COMMAND: [&str; 10] = [
+    "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_SETGID",
+    "CAP_SETUID", "CAP_SETPCAP", "CAP_NET_BIND_SERVICE", "CAP_SYS_CHROOT",
+];
+
+/// systemd in the container also mounts, sets up its network and marks files.
+const BOOT: [&str; 4] = ["CAP_SYS_ADMIN", "CAP_NET_ADMIN", "CAP_NET_RAW", "CAP_SETFCAP"];
+
+/// Capabilities of the bounding set, by number.
+pub(super) fn kept(workload: &Placed<'_>) -> Vec<&'static str> {
+    let WorkloadClass::Container { capabilities, .. } = &workload.desired.class;
+    let boots = workload.desired.init == Init::Boot;
+    ALL.into_iter()
+        .filter(|name| {
+            COMMAND.contains(name)
+                || (boots && BOOT.contains(name))
+                || capabilities.iter().any(|wanted| wanted == name)
+        })
+        .collect()
+}
+
+/// The bounding set as the kernel prints it: hexadecimal, `/proc/PID/status`.
+pub(super) fn mask(kept: &[&str]) -> String {
+    let bits = ALL
+        .iter()
+        .enumerate()
+        .filter(|(_, name)| kept.contains(name))
+        .fold(0u64, |bits, (number, _)| bits | 1 << number);
+    format!("{bits:016x}")
+}
+
+/// Options for systemd-nspawn that leave exactly `kept`.
+pub(super) fn options(kept: &[&str]) -> Vec<String> {
+    let granted = |name: &&str| NSPAWN.contains(name) || *name == NSPAWN_TTY;
+    let dropped: Vec<&str> = ALL
+        .into_iter()
+        .filter(|name| granted(name) && !kept.contains(name))
+        .collect();
+    let added: Vec<&str> = kept.iter().copied().filter(|name| !granted(name)).collect();
+    let mut options = Vec::new();
+    if !added.is_empty() {
+        options.push(format!("--capability={}", added.join(",")));
+    }
+    if !dropped.is_empty() {
+        options.push(format!("--drop-capability={}", dropped.join(",")));
+    }
+    options
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn masks_are_the_kernels() {
+        assert_eq!(mask(&["CAP_CHOWN"]), "0000000000000001");
+        assert_eq!(mask(&["CAP_SYS_ADMIN", "CAP_SETFCAP"]), "0000000080200000");
+    }
+
+    #[test]
+    fn what_is_not_kept_is_dropped() {
+        let options = options(&["CAP_CHOWN", "CAP_BPF"]);
+        assert_eq!(options[0], "--capability=CAP_BPF");
+        assert!(options[1].contains("CAP_SYS_ADMIN"));
+        assert!(!options[1].contains("CAP_CHOWN"));
+    }
+}

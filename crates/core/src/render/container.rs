@@ -1,0 +1,194 @@
+//! Drop-ins of `systemd-nspawn@<machine>.service`, split by what a change of each costs.
+
+use super::scene::{Placed, Scene};
+use super::set::{Set, Source};
+use super::{limits, links, mounts, names, nspawn};
+use crate::artefact::{OwnedUnit, UnitKind};
+use crate::model::{Init, Millis, Restart};
+use crate::unitfile::UnitFile;
+
+/// Start time that a unit has besides waiting for others: `TimeoutSec=` of upstream's template.
+const START_TIMEOUT_SEC: u64 = 120;
+
+pub(super) fn render(scene: &Scene<'_>, workload: &Placed<'_>, set: &mut Set) {
+    let desired = workload.desired;
+    let unit = workload.unit.as_str();
+    let dropins = format!("system/{unit}.d");
+    let restart = Source::restart(&desired.origin, unit);
+    let live = Source::live(&desired.origin).of(unit);
+
+    let main = main(scene, workload, set);
+    set.add_unit_file(format!("{dropins}/50-bitbuilder.conf"), &main, restart);
+
+    let mut file = set.unit_file(&desired.origin, "Unit");
+    limits::service(&mut file, &desired.resources);
+    set.add_unit_file(format!("{dropins}/60-limits.conf"), &file, live);
+
+    let file = dependencies(scene, workload, set);
+    set.add_unit_file(format!("{dropins}/70-dependencies.conf"), &file, live);
+
+    for (name, ciphertext) in &desired.credentials {
+        set.add(credential(workload, name), ciphertext.to_vec(), 0o600, restart);
+    }
+    set.own(OwnedUnit {
+        name: unit.to_owned(),
+        kind: UnitKind::Workload,
+        workload: Some(desired.name.clone()),
+        autostart: scene.tenant.enabled && desired.autostart,
+        requires: vec![mounts::root_unit(scene, workload)],
+    });
+}
+
+fn main(scene: &Scene<'_>, workload: &Placed<'_>, set: &Set) -> UnitFile {
+    let id = &scene.tenant.id;
+    let desired = workload.desired;
+    let root = mounts::root_unit(scene, workload);
+    let mut file = set.unit_file(&desired.origin, "Unit");
+    file.text("Description", &format!("Container {} of tenant {id}", desired.name))
+        .units("PartOf", &[names::tenant(id)])
+        .units("Requires", &[&root])
+        .units("After", &[&root]);
+    if !workload.ports.is_empty() {
+        // Packet rules first: without them the container does not start.
+        file.units("Requires", &[names::network(id)]).units("After", &[names::network(id)]);
+    }
+    // A container that fails for long is started for ever, ever more slowly.
+    file.verbatim("StartLimitIntervalSec", 0);
+    file.section("Service")
+        .units("Slice", &[names::slice(id)])
+        .words(
+            "LogExtraFields",
+            &[format!("BITBUILDER_TENANT={id}"), format!("BITBUILDER_WORKLOAD={}", desired.name)],
+        );
+    restart(&mut file, workload);
+    for name in desired.credentials.keys() {
+        let path = names::current(id, &credential(workload, name));
+        file.text("LoadCredentialEncrypted", &format!("{name}:{path}"));
+    }
+    commands(scene, workload, &mut file);
+    file
+}
+
+fn restart(file: &mut UnitFile, workload: &Placed<'_>) {
+    let policy = match workload.desired.restart {
+        Restart::Always => "always",
+        Restart::OnFailure => "on-failure",
+        Restart::No => "no",
+    };
+    file.verbatim("Restart", policy);
+    if workload.desired.restart == Restart::No {
+        return;
+    }
+    file.verbatim("RestartSec", "1s")
+        .verbatim("RestartSteps", 5)
+        .verbatim("RestartMaxDelaySec", "1min");
+    if matches!(workload.desired.init, Init::Command(_)) {
+        // nspawn's stub says 255 for a command that a signal ended: clean after a stop, else a reason to restart.
+        file.verbatim("SuccessExitStatus", "133 255")
+            .verbatim("RestartForceExitStatus", "133 255");
+    }
+}
+
+fn commands(scene: &Scene<'_>, workload: &Placed<'_>, file: &mut UnitFile) {
+    let id = &scene.tenant.id;
+    let name = &workload.desired.name;
+    let machine = workload.machine;
+    // What a killed nspawn left behind would refuse the next start.
+    let machine_option = format!("--machine={machine}");
+    let directory_option = format!("--directory={}", mounts::root_path(scene, workload));
+    let clean = ["systemd-nspawn", "--quiet", "--cleanup", &machine_option, &directory_option];
+    file.command("ExecStartPre", "-", &clean);
+    // In place, so that the file keeps its inode: it is bind-mounted into the container.
+    let hosts = names::current(id, &format!("hosts/{name}"));
+    file.command("ExecStartPre", "", &["cp", "-T", &hosts, &format!("{}/hosts/{name}", names::home(id))]);
+    unlink(workload, file, "ExecStartPre");
+    link(scene, workload, file);
+    file.reset("ExecStart").command("ExecStart", "", &nspawn::command(scene, workload));
+    file.reset("ExecStopPost").command("ExecStopPost", "-", &clean);
+    unlink(workload, file, "ExecStopPost");
+}
+
+fn link(scene: &Scene<'_>, workload: &Placed<'_>, file: &mut UnitFile) {
+    if workload.ports.is_empty() {
+        return;
+    }
+    let machine = workload.machine;
+    let path = |batch: String| names::current(&scene.tenant.id, &batch);
+    let outer = path(links::host_batch(workload));
+    match workload.desired.init {
+        Init::Boot => {
+            file.command("ExecStartPre", "", &["ip", "-batch", &outer])
+                // nspawn refuses an interface that udev has not seen yet.
+                .command("ExecStartPre", "-", &["udevadm", "settle", "--timeout=10"]);
+        }
+        Init::Command(_) => {
+            let inner = path(links::inside_batch(workload));
+            let namespace = format!("--net=/run/netns/{machine}");
+            file.command("ExecStartPre", "", &["ip", "netns", "add", machine])
+                .command("ExecStartPre", "", &["ip", "-batch", &outer])
+                .command("ExecStartPre", "", &["ip", "-netns", machine, "-batch", &inner])
+                // The namespace is the host's, so root inside is nobody special there.
+                .command(
+                    "ExecStartPre",
+                    "",
+                    &[
+                        "nsenter",
+                        &namespace,
+                        "sysctl",
+                        "-qw",
+                        "net.ipv4.ip_unprivileged_port_start=0",
+                        "net.ipv4.ping_group_range=0 2147483647",
+                    ],
+                );
+        }
+    }
+}
+
+/// Takes the links away. A namespace that goes takes them too, but only after a while.
+fn unlink(workload: &Placed<'_>, file: &mut UnitFile, key: &str) {
+    for port in &workload.ports {
+        file.command(key, "-", &["ip", "link", "delete", "dev", port.link]);
+    }
+    if !workload.ports.is_empty() && matches!(workload.desired.init, Init::Command(_)) {
+        file.command(key, "-", &["ip", "netns", "delete", workload.machine]);
+    }
+}
+
+/// Ordering after, and waiting for, the workloads that must be healthy first.
+fn dependencies(scene: &Scene<'_>, workload: &Placed<'_>, set: &Set) -> UnitFile {
+    let mut file = set.unit_file(&workload.desired.origin, "Unit");
+    let needed: Vec<&Placed<'_>> =
+        workload.desired.depends_on.iter().filter_map(|name| scene.workload(name)).collect();
+    if needed.is_empty() {
+        return file;
+    }
+    let units: Vec<&str> = needed.iter().map(|other| other.unit.as_str()).collect();
+    file.units("Wants", &units).units("After", &units);
+    let patience: u64 = needed.iter().map(|other| patience(other)).max().unwrap_or(0);
+    file.section("Service")
+        .verbatim("TimeoutStartSec", START_TIMEOUT_SEC + patience);
+    let id = scene.tenant.id.as_str();
+    for other in needed {
+        let name = other.desired.name.as_str();
+        file.command(
+            "ExecStartPre",
+            "+",
+            &["/usr/lib/bitbuilder/tenant-health", "wait", id, name],
+        );
+    }
+    file
+}
+
+/// Seconds after which a workload that never became healthy has had its chance.
+fn patience(workload: &Placed<'_>) -> u64 {
+    workload.desired.health.as_ref().map_or(0, |health| {
+        let round = health.interval.0.saturating_add(health.timeout.0);
+        let Millis(start) = health.start_period;
+        let all = round.saturating_mul(health.retries.max(1)).saturating_add(start);
+        all.div_ceil(1000).min(3600)
+    })
+}
+
+fn credential(workload: &Placed<'_>, name: &str) -> String {
+    format!("credentials/{}/{name}", workload.desired.name)
+}

@@ -1,0 +1,130 @@
+//! How a container's interfaces come to be: batches for ip(8) that its unit runs before each start.
+//!
+//! Booted containers get their inner ends by nspawn and ask the bridge's DHCP server. Commands bring no client, so
+//! they enter a network namespace that is configured already, and over which they have no rights.
+
+use super::scene::{Bridge, Placed, Port, Scene};
+use super::set::{Set, Source};
+use crate::model::Init;
+use crate::unitfile::UnitFile;
+use std::fmt::Write as _;
+
+/// Batch that makes the links, from the host.
+pub(super) fn host_batch(workload: &Placed<'_>) -> String {
+    format!("links/{}.host", workload.desired.name)
+}
+
+/// Batch that configures the namespace of a command.
+pub(super) fn inside_batch(workload: &Placed<'_>) -> String {
+    format!("links/{}.inside", workload.desired.name)
+}
+
+/// Interfaces of a booted container that its own `80-container-host0.network` does not set up: index and file.
+pub(super) fn configured<'s>(
+    scene: &'s Scene<'_>,
+    workload: &'s Placed<'_>,
+) -> impl Iterator<Item = (&'s Port<'s>, String)> {
+    workload.ports.iter().enumerate().filter_map(move |(index, port)| {
+        let stock = index == 0 && scene.bridges[port.bridge].network.dhcp;
+        let path = format!("links/{}.{}.network", workload.desired.name, port.name);
+        (!stock).then_some((port, path))
+    })
+}
+
+pub(super) fn render(scene: &Scene<'_>, workload: &Placed<'_>, set: &mut Set) {
+    if workload.ports.is_empty() {
+        return;
+    }
+    let source = Source::restart(&workload.desired.origin, &workload.unit);
+    match workload.desired.init {
+        Init::Boot => {
+            set.add(host_batch(workload), boot(scene, workload).into_bytes(), 0o644, source);
+            for (port, path) in configured(scene, workload) {
+                let file = inner(&scene.bridges[port.bridge], port, set, workload);
+                set.add_unit_file(path, &file, source);
+            }
+        }
+        Init::Command(_) => {
+            let outer = command(scene, workload);
+            set.add(host_batch(workload), outer.into_bytes(), 0o644, source);
+            let inner = namespace(scene, workload);
+            set.add(inside_batch(workload), inner.into_bytes(), 0o644, source);
+        }
+    }
+}
+
+fn boot(scene: &Scene<'_>, workload: &Placed<'_>) -> String {
+    workload.ports.iter().fold(String::new(), |mut batch, port| {
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            batch,
+            "link add name {} type veth peer name {} address {}",
+            port.link, port.peer, port.mac
+        );
+        attach(&mut batch, scene, port);
+        batch
+    })
+}
+
+fn command(scene: &Scene<'_>, workload: &Placed<'_>) -> String {
+    workload.ports.iter().fold(String::new(), |mut batch, port| {
+        let _ = writeln!(
+            batch,
+            "link add name {} type veth peer name {} address {} netns {}",
+            port.link, port.name, port.mac, workload.machine
+        );
+        attach(&mut batch, scene, port);
+        batch
+    })
+}
+
+/// The host end has no address of its own, not even a link-local one.
+fn attach(batch: &mut String, scene: &Scene<'_>, port: &Port<'_>) {
+    let _ = writeln!(
+        batch,
+        "link set dev {} addrgenmode none master {} up",
+        port.link, scene.bridges[port.bridge].allocated.link
+    );
+}
+
+fn namespace(scene: &Scene<'_>, workload: &Placed<'_>) -> String {
+    let mut batch = String::from("link set dev lo up\n");
+    for (index, port) in workload.ports.iter().enumerate() {
+        let bridge = &scene.bridges[port.bridge];
+        let _ = writeln!(
+            batch,
+            "address add {}/{} dev {}",
+            port.address, bridge.allocated.subnet.prefix, port.name
+        );
+        if let Some(address) = port.ipv6 {
+            // No duplicates can be there: packet rules let nobody else use it.
+            let _ = writeln!(batch, "address add {address}/64 dev {} nodad", port.name);
+        }
+        let _ = writeln!(batch, "link set dev {} up", port.name);
+        if index == 0 {
+            let _ = writeln!(batch, "route add default via {} dev {}", bridge.gateway, port.name);
+            if let Some(gateway) = bridge.gateway6() {
+                let _ = writeln!(batch, "route add default via {gateway} dev {}", port.name);
+            }
+        }
+    }
+    batch
+}
+
+/// Configuration for networkd in the container, handed over as a credential (systemd-network-generator(8)).
+fn inner(bridge: &Bridge<'_>, port: &Port<'_>, set: &Set, workload: &Placed<'_>) -> UnitFile {
+    let mut file = set.unit_file(&workload.desired.origin, "Match");
+    file.verbatim("Name", &port.name).section("Network");
+    if bridge.network.dhcp {
+        file.verbatim("DHCP", "ipv4").section("DHCPv4").verbatim("UseGateway", "no");
+    } else {
+        file.verbatim(
+            "Address",
+            format!("{}/{}", port.address, bridge.allocated.subnet.prefix),
+        );
+        if port.name == "host0" {
+            file.verbatim("Gateway", bridge.gateway);
+        }
+    }
+    file
+}

@@ -1,0 +1,95 @@
+//! Nobody speaks for another: MAC, IPv4, IPv6, ARP and neighbour discovery of every port, before the bridge
+//! learns or forwards anything.
+
+use super::json::{Table, accept, any_of, concat, drop, field, is, is_not, meta};
+use crate::render::scene::{Port, Scene};
+use serde_json::{Value, json};
+
+const CHAIN: &str = "antispoof";
+/// Before the bridge's own work, NF_BR_PRI_NAT_DST_BRIDGED.
+const PRIORITY: i32 = -300;
+
+pub(super) fn rules(scene: &Scene<'_>, table: &mut Table<'_>) {
+    sets(scene, table);
+    table.hook(CHAIN, "filter", "prerouting", PRIORITY);
+    let own = |right: &str, left: Value| is(concat(&[meta("iifname"), left]), json!(right));
+
+    table.rule(CHAIN, "not of this tenant", vec![is_not(meta("iifname"), json!("@ports")), accept()]);
+    let mac = concat(&[meta("iifname"), field("ether", "saddr")]);
+    table.rule(CHAIN, "another's MAC address", vec![is_not(mac, json!("@macs")), drop()]);
+
+    let arp = [is(field("arp", "htype"), json!(1)), is(field("arp", "ptype"), json!("ip"))];
+    let mut said = arp.to_vec();
+    said.push(own("@macs", field("arp", "saddr ether")));
+    let mut probe = said.clone();
+    said.extend([own("@ipv4", field("arp", "saddr ip")), accept()]);
+    table.rule(CHAIN, "ARP", said);
+    probe.extend([is(field("arp", "saddr ip"), json!("0.0.0.0")), accept()]);
+    table.rule(CHAIN, "ARP probe", probe);
+
+    table.rule(
+        CHAIN,
+        "DHCP client without an address",
+        vec![
+            is(field("ip", "saddr"), json!("0.0.0.0")),
+            is(field("udp", "sport"), json!(68)),
+            is(field("udp", "dport"), json!(67)),
+            accept(),
+        ],
+    );
+    table.rule(CHAIN, "only the host answers DHCP", vec![is(field("udp", "sport"), json!(67)), drop()]);
+    table.rule(CHAIN, "IPv4", vec![own("@ipv4", field("ip", "saddr")), accept()]);
+    ipv6(table, own);
+    table.rule(CHAIN, "everything else", vec![drop()]);
+}
+
+fn ipv6(table: &mut Table<'_>, own: impl Fn(&str, Value) -> Value) {
+    let kind = |kinds: &[&str]| {
+        let kinds: Vec<Value> = kinds.iter().map(|kind| json!(kind)).collect();
+        is(field("icmpv6", "type"), any_of(&kinds))
+    };
+    table.rule(
+        CHAIN,
+        "only the host is a router",
+        vec![kind(&["nd-router-advert", "nd-redirect"]), drop()],
+    );
+    table.rule(
+        CHAIN,
+        "only the host answers DHCPv6",
+        vec![is(field("ip6", "nexthdr"), json!("udp")), is(field("udp", "sport"), json!(547)), drop()],
+    );
+    let target = concat(&[meta("iifname"), field("icmpv6", "taddr")]);
+    table.rule(
+        CHAIN,
+        "another's neighbour",
+        vec![kind(&["nd-neighbor-advert"]), is_not(target, json!("@ipv6")), drop()],
+    );
+    table.rule(
+        CHAIN,
+        "duplicate address detection",
+        vec![
+            is(field("ip6", "saddr"), json!("::")),
+            kind(&["nd-neighbor-solicit", "mld2-listener-report"]),
+            accept(),
+        ],
+    );
+    table.rule(CHAIN, "IPv6", vec![own("@ipv6", field("ip6", "saddr")), accept()]);
+}
+
+fn sets(scene: &Scene<'_>, table: &mut Table<'_>) {
+    let ports = scene.ports().map(|port| json!(port.link)).collect();
+    table.set("ports", json!("ifname"), ports);
+    let pair = |port: &Port<'_>, value: Value| json!({"concat": [port.link, value]});
+    let macs = scene.ports().map(|port| pair(port, json!(port.mac))).collect();
+    table.set("macs", json!(["ifname", "ether_addr"]), macs);
+    let ipv4 = scene.ports().map(|port| pair(port, json!(port.address))).collect();
+    table.set("ipv4", json!(["ifname", "ipv4_addr"]), ipv4);
+    let ipv6 = scene
+        .ports()
+        .flat_map(|port| {
+            let global = port.ipv6.map(|address| pair(port, json!(address)));
+            [Some(pair(port, json!(port.link_local))), global].into_iter().flatten()
+        })
+        .collect();
+    table.set("ipv6", json!(["ifname", "ipv6_addr"]), ipv6);
+}

@@ -1,0 +1,98 @@
+//! What a tenant may send to the host and through it, and what may come in.
+//!
+//! The guards come first and are not the tenant's to open: other tenants, the host, the outside of a network
+//! without NAT, and everything from outside that no published port let in. Then come the tenant's own rules.
+
+use super::json::{Table, accept, answers, any_of, drop, field, is, is_not, jump, meta, published};
+use super::policy;
+use crate::render::names::TENANT_LINK_GROUP;
+use crate::render::scene::Scene;
+use serde_json::{Value, json};
+
+pub(super) fn rules(scene: &Scene<'_>, table: &mut Table<'_>) {
+    table.set("links", json!("ifname"), super::bridges(scene));
+    let nat = scene
+        .bridges
+        .iter()
+        .filter(|bridge| bridge.network.nat)
+        .map(|bridge| json!(bridge.allocated.link))
+        .collect();
+    table.set("nat", json!("ifname"), nat);
+    input(scene, table);
+    forward(scene, table);
+    policy::routed(scene, table);
+}
+
+fn input(scene: &Scene<'_>, table: &mut Table<'_>) {
+    table.hook("input", "filter", "input", 0);
+    table.rule("input", "not of this tenant", vec![is_not(meta("iifname"), json!("@links")), accept()]);
+    table.rule("input", "answers to the host", vec![answers(), accept()]);
+    for bridge in scene.bridges.iter().filter(|bridge| bridge.network.dhcp) {
+        table.rule(
+            "input",
+            "DHCP",
+            vec![
+                is(meta("iifname"), json!(bridge.allocated.link)),
+                is(field("ip", "daddr"), any_of(&[json!(bridge.gateway), json!("255.255.255.255")])),
+                is(field("udp", "sport"), json!(68)),
+                is(field("udp", "dport"), json!(67)),
+                accept(),
+            ],
+        );
+    }
+    let kinds = ["nd-router-solicit", "nd-neighbor-solicit", "nd-neighbor-advert"].map(|kind| json!(kind));
+    table.rule(
+        "input",
+        "neighbour discovery",
+        vec![
+            is(field("icmpv6", "type"), any_of(&kinds)),
+            is(field("ip6", "hoplimit"), json!(255)),
+            accept(),
+        ],
+    );
+    policy::to_host(scene, table);
+    table.rule("input", "the host is not the tenant's", vec![drop()]);
+}
+
+fn forward(scene: &Scene<'_>, table: &mut Table<'_>) {
+    let from_us = || is(meta("iifname"), json!("@links"));
+    let to_us = || is(meta("oifname"), json!("@links"));
+    let not_from_us = || is_not(meta("iifname"), json!("@links"));
+    let not_to_us = || is_not(meta("oifname"), json!("@links"));
+    let group = |key: &str| is(meta(key), json!(TENANT_LINK_GROUP));
+
+    table.hook("forward", "filter", "forward", 0);
+    for chain in ["inbound", "outbound", "between", "rules"] {
+        table.chain(chain);
+    }
+    let mut add = |comment: &str, expressions: Vec<Value>| table.rule("forward", comment, expressions);
+    add("another tenant", vec![to_us(), not_from_us(), group("iifgroup"), drop()]);
+    add("another tenant", vec![from_us(), not_to_us(), group("oifgroup"), drop()]);
+    add("inbound", vec![to_us(), not_from_us(), jump("inbound")]);
+    add("outbound", vec![from_us(), not_to_us(), jump("outbound")]);
+    add("between networks", vec![from_us(), to_us(), jump("between")]);
+
+    for chain in ["inbound", "outbound", "between"] {
+        table.rule(chain, "answers", vec![answers(), accept()]);
+    }
+    table.rule("inbound", "published ports", vec![published(), jump("rules")]);
+    table.rule("inbound", "published ports", vec![published(), accept()]);
+    table.rule("inbound", "everything else", vec![drop()]);
+
+    let without_nat = is_not(meta("iifname"), json!("@nat"));
+    table.rule("outbound", "a network without NAT ends here", vec![without_nat, drop()]);
+    table.rule("outbound", "", vec![jump("rules")]);
+    table.rule("outbound", "", vec![accept()]);
+
+    for bridge in &scene.bridges {
+        // Where the kernel shows bridged packets to IP rules; the bridge table has decided on them.
+        let link = json!(bridge.allocated.link);
+        table.rule(
+            "between",
+            "within one network",
+            vec![is(meta("iifname"), link.clone()), is(meta("oifname"), link), accept()],
+        );
+    }
+    table.rule("between", "", vec![jump("rules")]);
+    table.rule("between", "networks are apart", vec![drop()]);
+}

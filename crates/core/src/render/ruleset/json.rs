@@ -1,0 +1,151 @@
+//! Pieces of libnftables-json(5).
+
+use serde_json::{Value, json};
+
+/// Longest comment of a rule, NFTNL_UDATA_COMMENT_MAXLEN less its NUL.
+const COMMENT_MAX: usize = 127;
+
+/// A table in the making.
+pub(super) struct Table<'a> {
+    family: &'a str,
+    name: &'a str,
+    objects: Vec<Value>,
+    rules: Vec<Value>,
+}
+
+impl<'a> Table<'a> {
+    pub(super) fn new(family: &'a str, name: &'a str) -> Self {
+        Self {
+            family,
+            name,
+            objects: Vec::new(),
+            rules: Vec::new(),
+        }
+    }
+
+    /// Everything, in an order that nft accepts. The table is added first because deleting one that is not there
+    /// would fail.
+    pub(super) fn commands(self) -> Vec<Value> {
+        let table = json!({"table": {"family": self.family, "name": self.name}});
+        let head = [json!({"add": table}), json!({"delete": table}), json!({"add": table})];
+        head.into_iter().chain(self.objects).chain(self.rules).collect()
+    }
+
+    /// Name of the table, for log lines.
+    pub(super) fn name(&self) -> &str {
+        self.name
+    }
+
+    /// A set of `kind`, left out when it would be empty unless rules refer to it: nft wants no empty element list.
+    pub(super) fn set(&mut self, name: &str, kind: Value, elements: Vec<Value>) {
+        let mut set = json!({
+            "family": self.family, "table": self.name, "name": name, "type": kind,
+        });
+        if !elements.is_empty() {
+            set["elem"] = Value::Array(elements);
+        }
+        self.objects.push(json!({"add": {"set": set}}));
+    }
+
+    /// A chain that others jump to.
+    pub(super) fn chain(&mut self, name: &str) {
+        self.objects.push(json!({"add": {"chain": {
+            "family": self.family, "table": self.name, "name": name,
+        }}}));
+    }
+
+    /// A chain that the kernel calls; what no rule decides passes.
+    pub(super) fn hook(&mut self, name: &str, kind: &str, hook: &str, priority: i32) {
+        self.objects.push(json!({"add": {"chain": {
+            "family": self.family, "table": self.name, "name": name,
+            "type": kind, "hook": hook, "prio": priority, "policy": "accept",
+        }}}));
+    }
+
+    /// A rule at the end of `chain`.
+    pub(super) fn rule(&mut self, chain: &str, comment: &str, expressions: Vec<Value>) {
+        let mut rule = json!({
+            "family": self.family, "table": self.name, "chain": chain, "expr": expressions,
+        });
+        if !comment.is_empty() {
+            rule["comment"] = json!(shortened(comment));
+        }
+        self.rules.push(json!({"add": {"rule": rule}}));
+    }
+}
+
+/// The end of a comment tells more than its beginning: `file:line`.
+fn shortened(comment: &str) -> String {
+    let clean: String = comment.chars().filter(|c| !c.is_control() && *c != '"').collect();
+    let mut start = clean.len().saturating_sub(COMMENT_MAX);
+    while !clean.is_char_boundary(start) {
+        start += 1;
+    }
+    clean[start..].to_owned()
+}
+
+pub(super) fn meta(key: &str) -> Value {
+    json!({"meta": {"key": key}})
+}
+
+pub(super) fn field(protocol: &str, field: &str) -> Value {
+    json!({"payload": {"protocol": protocol, "field": field}})
+}
+
+pub(super) fn concat(parts: &[Value]) -> Value {
+    json!({"concat": parts})
+}
+
+pub(super) fn any_of(values: &[Value]) -> Value {
+    match values {
+        [one] => one.clone(),
+        many => json!({"set": many}),
+    }
+}
+
+pub(super) fn is(left: Value, right: Value) -> Value {
+    json!({"match": {"op": "==", "left": left, "right": right}})
+}
+
+pub(super) fn is_not(left: Value, right: Value) -> Value {
+    json!({"match": {"op": "!=", "left": left, "right": right}})
+}
+
+/// `ct state established,related`.
+pub(super) fn answers() -> Value {
+    json!({"match": {"op": "in", "left": {"ct": {"key": "state"}}, "right": ["established", "related"]}})
+}
+
+/// `ct status dnat`: came by a published port.
+pub(super) fn published() -> Value {
+    json!({"match": {"op": "in", "left": {"ct": {"key": "status"}}, "right": "dnat"}})
+}
+
+pub(super) fn accept() -> Value {
+    json!({"accept": null})
+}
+
+pub(super) fn drop() -> Value {
+    json!({"drop": null})
+}
+
+pub(super) fn jump(chain: &str) -> Value {
+    json!({"jump": {"target": chain}})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_comment_keeps_its_end() {
+        let comment = shortened(&format!("{}:12", "d/".repeat(100)));
+        assert_eq!(comment.len(), COMMENT_MAX);
+        assert!(comment.ends_with("/:12"));
+    }
+
+    #[test]
+    fn a_comment_cannot_break_out() {
+        assert_eq!(shortened("a\"b\nc"), "abc");
+    }
+}

@@ -1,0 +1,220 @@
+//! Desired state and allocation side by side, for all renderers.
+
+use super::names;
+use crate::allocate::{NetworkAllocation, TenantAllocation};
+use crate::desired::{DesiredTenant, DesiredWorkload};
+use crate::digest::sha256;
+use crate::finding::{Finding, Origin};
+use crate::model::{Name, Network, NetworkMode};
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+/// One tenant, ready to be written down.
+pub(super) struct Scene<'a> {
+    pub(super) tenant: &'a DesiredTenant,
+    /// Host uid (and gid) of the tenant's root.
+    pub(super) uid_base: u32,
+    /// Its networks that are bridges.
+    pub(super) bridges: Vec<Bridge<'a>>,
+    pub(super) workloads: Vec<Placed<'a>>,
+    /// `metadata.json`, the origin of what belongs to the tenant as a whole.
+    pub(super) origin: Origin,
+}
+
+/// A network that is a bridge of the host.
+pub(super) struct Bridge<'a> {
+    pub(super) network: &'a Network,
+    pub(super) allocated: &'a NetworkAllocation,
+    /// The host's address in it.
+    pub(super) gateway: Ipv4Addr,
+}
+
+/// A workload with its names and ports.
+pub(super) struct Placed<'a> {
+    pub(super) desired: &'a DesiredWorkload,
+    /// Name in machined.
+    pub(super) machine: &'a str,
+    /// Unit that runs it.
+    pub(super) unit: String,
+    /// Its interfaces on bridges, in the order of its attachments.
+    pub(super) ports: Vec<Port<'a>>,
+}
+
+/// One network interface of a workload.
+pub(super) struct Port<'a> {
+    /// The network.
+    pub(super) network: &'a Name,
+    /// Index in [`Scene::bridges`].
+    pub(super) bridge: usize,
+    /// Host end.
+    pub(super) link: &'a str,
+    /// Name inside.
+    pub(super) name: String,
+    /// Name that the inner end has on the host before a booted container takes it.
+    pub(super) peer: String,
+    pub(super) mac: &'a str,
+    pub(super) address: Ipv4Addr,
+    /// Address in the network's IPv6 subnet, as SLAAC makes it from the MAC address.
+    pub(super) ipv6: Option<Ipv6Addr>,
+    /// Link-local address, made the same way.
+    pub(super) link_local: Ipv6Addr,
+}
+
+impl<'a> Scene<'a> {
+    pub(super) fn new(
+        tenant: &'a DesiredTenant,
+        allocation: &'a TenantAllocation,
+    ) -> Result<Self, Vec<Finding>> {
+        let mut findings = Vec::new();
+        let bridges: Vec<Bridge<'a>> = tenant
+            .networks
+            .iter()
+            .filter(|network| network.mode == NetworkMode::IsolatedBridge)
+            .filter_map(|network| {
+                Bridge::new(network, allocation).map_err(|finding| findings.push(finding)).ok()
+            })
+            .collect();
+        let workloads = tenant
+            .workloads
+            .iter()
+            .filter_map(|desired| {
+                Placed::new(desired, allocation, &bridges)
+                    .map_err(|finding| findings.push(finding))
+                    .ok()
+            })
+            .collect();
+        if !findings.is_empty() {
+            return Err(findings);
+        }
+        Ok(Self {
+            tenant,
+            uid_base: allocation.uid_base,
+            bridges,
+            workloads,
+            origin: Origin::file("metadata.json"),
+        })
+    }
+
+    /// Every port of the tenant.
+    pub(super) fn ports(&self) -> impl Iterator<Item = &Port<'a>> {
+        self.workloads.iter().flat_map(|workload| &workload.ports)
+    }
+
+    /// The workload of a name.
+    pub(super) fn workload(&self, name: &Name) -> Option<&Placed<'a>> {
+        self.workloads.iter().find(|workload| workload.desired.name == *name)
+    }
+}
+
+impl<'a> Bridge<'a> {
+    fn new(network: &'a Network, allocation: &'a TenantAllocation) -> Result<Self, Finding> {
+        let missing = || missing(&network.origin, "network", &network.name);
+        let allocated = allocation.networks.get(&network.name).ok_or_else(missing)?;
+        let gateway = allocated.gateway().ok_or_else(missing)?;
+        Ok(Self {
+            network,
+            allocated,
+            gateway,
+        })
+    }
+}
+
+impl Bridge<'_> {
+    /// The host's IPv6 address in it.
+    pub(super) fn gateway6(&self) -> Option<Ipv6Addr> {
+        self.allocated.ipv6.map(|prefix| join(prefix, 1))
+    }
+}
+
+impl<'a> Placed<'a> {
+    fn new(
+        desired: &'a DesiredWorkload,
+        allocation: &'a TenantAllocation,
+        bridges: &[Bridge<'a>],
+    ) -> Result<Self, Finding> {
+        let machine = allocation
+            .machines
+            .get(&desired.name)
+            .ok_or_else(|| missing(&desired.origin, "workload", &desired.name))?;
+        let mut ports = Vec::new();
+        for attachment in &desired.attachments {
+            let bridge = bridges.iter().position(|bridge| bridge.network.name == attachment.network);
+            let Some(bridge) = bridge else { continue };
+            let interface = machine
+                .interfaces
+                .get(&attachment.network)
+                .ok_or_else(|| missing(&attachment.origin, "interface", &attachment.network))?;
+            let identifier = modified_eui64(&interface.mac)
+                .ok_or_else(|| missing(&attachment.origin, "MAC address", &attachment.network))?;
+            ports.push(Port {
+                network: &attachment.network,
+                bridge,
+                link: &interface.link,
+                name: format!("host{}", ports.len()),
+                peer: peer(&interface.link),
+                mac: &interface.mac,
+                address: interface.address,
+                ipv6: bridges[bridge].allocated.ipv6.map(|prefix| join(prefix, identifier)),
+                link_local: join(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0), identifier),
+            });
+        }
+        Ok(Self {
+            desired,
+            machine: &machine.machine,
+            unit: names::container(&machine.machine),
+            ports,
+        })
+    }
+}
+
+fn missing(origin: &Origin, what: &str, name: &Name) -> Finding {
+    Finding::error(
+        origin.clone(),
+        "not-allocated",
+        format!("{what} `{name}` has no allocation"),
+    )
+}
+
+/// The inner end's name for the moment in which it is on the host: unique as far as a hash of 56 bits is.
+fn peer(link: &str) -> String {
+    format!("p{}", &sha256(link.as_bytes())[..14])
+}
+
+/// Interface identifier of an Ethernet address, RFC 4291 appendix A.
+fn modified_eui64(mac: &str) -> Option<u64> {
+    let mut octets = [0u8; 6];
+    let mut parts = mac.split(':');
+    for octet in &mut octets {
+        *octet = u8::from_str_radix(parts.next()?, 16).ok()?;
+    }
+    let [a, b, c, d, e, f] = octets;
+    let identifier = [a ^ 2, b, c, 0xff, 0xfe, d, e, f];
+    parts.next().is_none().then(|| u64::from_be_bytes(identifier))
+}
+
+fn join(prefix: Ipv6Addr, identifier: u64) -> Ipv6Addr {
+    let high = u128::from(prefix) & !u128::from(u64::MAX);
+    Ipv6Addr::from(high | u128::from(identifier))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // Seen on a kernel: `ip link ... address 02:bb:00:00:01:02` gave `fe80::bb:ff:fe00:102`.
+    #[test]
+    fn interface_identifiers_are_the_kernels() {
+        let identifier = modified_eui64("02:bb:00:00:01:02").unwrap();
+        assert_eq!(
+            join("fdbb:0:0:1::".parse().unwrap(), identifier).to_string(),
+            "fdbb::1:bb:ff:fe00:102"
+        );
+        assert_eq!(modified_eui64("02:bb:00"), None);
+        assert_eq!(modified_eui64("02:bb:00:00:01:02:03"), None);
+    }
+
+    #[test]
+    fn a_peer_is_a_link_name() {
+        assert_eq!(peer("v-shop-web").len(), 15);
+        assert_ne!(peer("v-shop-web"), peer("v-shop-db"));
+    }
+}

@@ -1,0 +1,224 @@
+//! Tenants as `resolve` and `allocate` hand them on.
+
+use bitbuilder_core::allocate::{
+    InterfaceAllocation, MachineAllocation, NetworkAllocation, TenantAllocation,
+};
+use bitbuilder_core::desired::{
+    DesiredTenant, DesiredWorkload, Layer, ResolvedImage, WorkloadClass,
+};
+use bitbuilder_core::finding::Origin;
+use bitbuilder_core::model::*;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
+
+pub(crate) fn name(text: &str) -> Name {
+    Name::new(text).unwrap()
+}
+
+pub(crate) fn at(file: &str, line: u32) -> Origin {
+    Origin { file: file.into(), line, column: 3 }
+}
+
+pub(crate) fn network(text: &str, nat: bool) -> Network {
+    Network {
+        origin: at("network/topology.yaml", 2),
+        name: name(text),
+        mode: NetworkMode::IsolatedBridge,
+        subnet: Auto::Auto,
+        ipv6: Some(Auto::Auto),
+        dhcp: true,
+        dns: true,
+        nat,
+        bridge: None,
+        details: NetworkDetails::Plain,
+    }
+}
+
+pub(crate) fn attachment(network: &str) -> Attachment {
+    Attachment {
+        origin: at("containers/web/config.yaml", 9),
+        network: name(network),
+        address: None,
+        mac: None,
+    }
+}
+
+pub(crate) fn workload(text: &str, init: Init) -> DesiredWorkload {
+    DesiredWorkload {
+        origin: at(&format!("containers/{text}/config.yaml"), 1),
+        name: name(text),
+        class: WorkloadClass::Container {
+            capabilities: Vec::new(),
+            system_calls: Vec::new(),
+            read_only: false,
+            overlay: None,
+        },
+        image: ResolvedImage {
+            name: "tenant-container".into(),
+            digest: "0123456789abcdef".repeat(4),
+            root: "/usr/lib/bitbuilder/templates/tenant-container/rootfs".into(),
+        },
+        init,
+        env: BTreeMap::new(),
+        user: None,
+        workdir: None,
+        resources: Resources::default(),
+        attachments: vec![attachment("default")],
+        volumes: Vec::new(),
+        credentials: BTreeMap::new(),
+        depends_on: Vec::new(),
+        restart: Restart::OnFailure,
+        autostart: true,
+        health: None,
+        health_script: None,
+    }
+}
+
+pub(crate) fn tenant(id: &str, networks: Vec<Network>, workloads: Vec<DesiredWorkload>) -> DesiredTenant {
+    DesiredTenant {
+        id: name(id),
+        name: id.to_uppercase(),
+        enabled: true,
+        limits: Resources::default(),
+        ceilings: Limits::default(),
+        networks,
+        workloads,
+        publish: Vec::new(),
+        peering: Vec::new(),
+        firewall: Vec::new(),
+        scripts: BTreeMap::new(),
+    }
+}
+
+/// Numbers as `allocate` would choose them for the `number`th tenant.
+pub(crate) fn allocation(tenant: &DesiredTenant, number: u8) -> TenantAllocation {
+    let networks = tenant.networks.iter().zip(0u8..).map(|(network, index)| {
+        let suffix = if index == 0 { String::new() } else { format!("-{index}") };
+        let subnet = Subnet4 { address: Ipv4Addr::new(172, 20, number * 16 + index, 0), prefix: 24 };
+        let ipv6 = network.ipv6.is_some();
+        let ipv6 = ipv6.then(|| format!("fdbb:0:0:{number:x}{index:02x}::").parse().unwrap());
+        let link = format!("br-{}{suffix}", tenant.id);
+        (network.name.clone(), NetworkAllocation { link, subnet, ipv6 })
+    });
+    let networks: BTreeMap<_, _> = networks.collect();
+    let machines = tenant.workloads.iter().zip(2u8..).map(|(workload, host)| {
+        let interfaces = workload.attachments.iter().zip(0u8..).filter_map(|(attachment, index)| {
+            let subnet = networks.get(&attachment.network)?.subnet;
+            let interface = InterfaceAllocation {
+                link: format!("v{number}-{}-{index}", workload.name),
+                address: subnet.nth(u32::from(host)).unwrap(),
+                mac: format!("02:bb:00:{number:02x}:{index:02x}:{host:02x}"),
+            };
+            Some((attachment.network.clone(), interface))
+        });
+        let machine = MachineAllocation {
+            machine: format!("{}-{}", tenant.id, workload.name),
+            interfaces: interfaces.collect(),
+        };
+        (workload.name.clone(), machine)
+    });
+    TenantAllocation {
+        number: number.into(),
+        uid_base: 0x1000_0000 + u32::from(number) * 65536,
+        machines: machines.collect(),
+        networks,
+        ports: BTreeSet::new(),
+        released: None,
+    }
+}
+
+fn volume(text: &str, mount: &str, read_only: bool) -> Volume {
+    Volume {
+        origin: at("containers/db/config.yaml", 5),
+        name: name(text),
+        mount: mount.into(),
+        size: None,
+        read_only,
+    }
+}
+
+fn health(check: Check) -> Health {
+    Health {
+        check,
+        interval: Millis(5000),
+        timeout: Millis(2000),
+        retries: 3,
+        start_period: Millis(10_000),
+    }
+}
+
+fn rule(line: u32, from: Endpoint, to: Endpoint, protocol: Option<Protocol>, action: FirewallAction) -> FirewallRule {
+    FirewallRule {
+        origin: at("network/firewall/10-base.yaml", line),
+        from,
+        to,
+        protocol,
+        ports: Vec::new(),
+        action,
+        log: false,
+    }
+}
+
+/// A booted web server and a database command: everything that documents can say about containers.
+pub(crate) fn shop() -> DesiredTenant {
+    let mut web = workload("web", Init::Boot);
+    web.env = [("GREETING".to_owned(), "100% \"yours\" for $5".to_owned())].into();
+    web.class = WorkloadClass::Container {
+        capabilities: vec!["CAP_NET_BROADCAST".into()],
+        system_calls: vec!["@keyring".into(), "userfaultfd".into()],
+        read_only: false,
+        overlay: Some(Layer { key: "fedc".repeat(10), path: "containers/web/rootfs-overlay".into() }),
+    };
+    web.resources = Resources { cpu: Some(MilliCores(500)), memory: Some(Bytes(512 << 20)), ..Resources::default() };
+    web.attachments = vec![attachment("default"), attachment("back")];
+    web.depends_on = vec![name("db")];
+    web.health = Some(health(Check::Tcp(80)));
+
+    let mut db = workload("db", Init::Command(vec!["/usr/bin/busybox".into(), "httpd".into(), "-f".into(), "-p".into(), "80".into()]));
+    db.env = [("DATA".to_owned(), "/data".to_owned())].into();
+    db.workdir = Some("/data".into());
+    db.attachments = vec![attachment("back")];
+    db.volumes = vec![volume("data", "/data", false), volume("seed", "/srv/with: colon", true)];
+    db.restart = Restart::Always;
+    db.health = Some(health(Check::Script("scripts/health-check.sh".into())));
+    db.health_script = Some(b"#!/bin/sh\nexec true\n".as_slice().into());
+    db.resources.tasks = Some(64);
+
+    let mut shop = tenant("shop", vec![network("default", true), network("back", false)], vec![db, web]);
+    shop.limits = Resources {
+        cpu: Some(MilliCores(2000)),
+        memory: Some(Bytes(2 << 30)),
+        storage: Some(Bytes(10 << 30)),
+        tasks: Some(1024),
+    };
+    shop.publish = vec![Publish { origin: at("network/topology.yaml", 8), port: 8080, protocol: Protocol::Tcp, to: name("web"), to_port: 80 }];
+    let accept = FirewallRule {
+        ports: vec![(80, 80), (5432, 5439)],
+        ..rule(2, Endpoint::Workload(name("web")), Endpoint::Workload(name("db")), Some(Protocol::Tcp), FirewallAction::Accept)
+    };
+    let reject = FirewallRule {
+        log: true,
+        ..rule(7, Endpoint::Any, Endpoint::Workload(name("db")), None, FirewallAction::Reject)
+    };
+    shop.firewall = vec![accept, reject];
+    shop.scripts = [("scripts/pre-provision.sh".to_owned(), b"#!/bin/sh\n".as_slice().into())].into();
+    shop
+}
+
+/// The smallest tenant, with a dash in its id.
+pub(crate) fn quick() -> DesiredTenant {
+    tenant("tenant-001", vec![network("default", true)], vec![workload("main", Init::Boot)])
+}
+
+/// A tenant that does not run, without a network, with credentials for an unprivileged command.
+pub(crate) fn quiet() -> DesiredTenant {
+    let mut job = workload("job", Init::Command(vec!["/usr/bin/job".into(), "two\nlines; $HOME %h".into(), String::new()]));
+    job.attachments = Vec::new();
+    job.user = Some("worker".into());
+    job.credentials = [("token".to_owned(), b"ciphertext".as_slice().into())].into();
+    job.restart = Restart::No;
+    job.class = WorkloadClass::Container { capabilities: Vec::new(), system_calls: Vec::new(), read_only: true, overlay: None };
+    let mut quiet = tenant("quiet", Vec::new(), vec![job]);
+    quiet.enabled = false;
+    quiet
+}
