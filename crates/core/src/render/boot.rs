@@ -14,9 +14,16 @@ pub(super) fn render(scene: &Scene<'_>, set: &mut Set) {
     wants(scene, &mut links);
     let mounts = top_level(set, "mounts/");
     for (path, links) in [("boot", links), ("mount-boot", mounts)] {
-        let text: String =
-            links.iter().map(|(link, target)| format!("{link}\t{target}\n")).collect();
-        set.add(path.into(), text.into_bytes(), 0o644, Source::live(&scene.origin));
+        let text: String = links
+            .iter()
+            .map(|(link, target)| format!("{link}\t{target}\n"))
+            .collect();
+        set.add(
+            path.into(),
+            text.into_bytes(),
+            0o644,
+            Source::live(&scene.origin),
+        );
     }
 }
 
@@ -26,7 +33,10 @@ fn top_level(set: &Set, prefix: &str) -> BTreeMap<String, String> {
         .paths(prefix)
         .filter_map(|path| path.strip_prefix(prefix)?.split('/').next())
         .collect();
-    names.into_iter().map(|name| (name.to_owned(), format!("{prefix}{name}"))).collect()
+    names
+        .into_iter()
+        .map(|name| (name.to_owned(), format!("{prefix}{name}")))
+        .collect()
 }
 
 /// What pulls what in: the boot the tenant, the tenant its workloads, a workload its health timer.
@@ -35,7 +45,11 @@ fn wants(scene: &Scene<'_>, links: &mut BTreeMap<String, String>) {
     for workload in &scene.workloads {
         if workload.desired.health.is_some() {
             links.insert(
-                format!("{}.wants/{}", workload.unit, names::health_timer(workload.machine)),
+                format!(
+                    "{}.wants/{}",
+                    workload.unit,
+                    names::health_timer(workload.machine)
+                ),
                 format!("{SHIPPED}/tenant-health@.timer"),
             );
         }

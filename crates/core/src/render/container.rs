@@ -28,7 +28,12 @@ pub(super) fn render(scene: &Scene<'_>, workload: &Placed<'_>, set: &mut Set) {
     set.add_unit_file(format!("{dropins}/70-dependencies.conf"), &file, live);
 
     for (name, ciphertext) in &desired.credentials {
-        set.add(credential(workload, name), ciphertext.to_vec(), 0o600, restart);
+        set.add(
+            credential(workload, name),
+            ciphertext.to_vec(),
+            0o600,
+            restart,
+        );
     }
     set.own(OwnedUnit {
         name: unit.to_owned(),
@@ -44,13 +49,17 @@ fn main(scene: &Scene<'_>, workload: &Placed<'_>, set: &Set) -> UnitFile {
     let desired = workload.desired;
     let root = mounts::root_unit(scene, workload);
     let mut file = set.unit_file(&desired.origin, "Unit");
-    file.text("Description", &format!("Container {} of tenant {id}", desired.name))
-        .units("PartOf", &[names::tenant(id)])
-        .units("Requires", &[&root])
-        .units("After", &[&root]);
+    file.text(
+        "Description",
+        &format!("Container {} of tenant {id}", desired.name),
+    )
+    .units("PartOf", &[names::tenant(id)])
+    .units("Requires", &[&root])
+    .units("After", &[&root]);
     if !workload.ports.is_empty() {
         // Packet rules first: without them the container does not start.
-        file.units("Requires", &[names::network(id)]).units("After", &[names::network(id)]);
+        file.units("Requires", &[names::network(id)])
+            .units("After", &[names::network(id)]);
     }
     // A container that fails for long is started for ever, ever more slowly.
     file.verbatim("StartLimitIntervalSec", 0);
@@ -58,7 +67,10 @@ fn main(scene: &Scene<'_>, workload: &Placed<'_>, set: &Set) -> UnitFile {
         .units("Slice", &[names::slice(id)])
         .words(
             "LogExtraFields",
-            &[format!("BITBUILDER_TENANT={id}"), format!("BITBUILDER_WORKLOAD={}", desired.name)],
+            &[
+                format!("BITBUILDER_TENANT={id}"),
+                format!("BITBUILDER_WORKLOAD={}", desired.name),
+            ],
         );
     restart(&mut file, workload);
     for name in desired.credentials.keys() {
@@ -96,15 +108,32 @@ fn commands(scene: &Scene<'_>, workload: &Placed<'_>, file: &mut UnitFile) {
     // What a killed nspawn left behind would refuse the next start.
     let machine_option = format!("--machine={machine}");
     let directory_option = format!("--directory={}", mounts::root_path(scene, workload));
-    let clean = ["systemd-nspawn", "--quiet", "--cleanup", &machine_option, &directory_option];
+    let clean = [
+        "systemd-nspawn",
+        "--quiet",
+        "--cleanup",
+        &machine_option,
+        &directory_option,
+    ];
     file.command("ExecStartPre", "-", &clean);
     // In place, so that the file keeps its inode: it is bind-mounted into the container.
     let hosts = names::current(id, &format!("hosts/{name}"));
-    file.command("ExecStartPre", "", &["cp", "-T", &hosts, &format!("{}/hosts/{name}", names::home(id))]);
+    file.command(
+        "ExecStartPre",
+        "",
+        &[
+            "cp",
+            "-T",
+            &hosts,
+            &format!("{}/hosts/{name}", names::home(id)),
+        ],
+    );
     unlink(workload, file, "ExecStartPre");
     link(scene, workload, file);
-    file.reset("ExecStart").command("ExecStart", "", &nspawn::command(scene, workload));
-    file.reset("ExecStopPost").command("ExecStopPost", "-", &clean);
+    file.reset("ExecStart")
+        .command("ExecStart", "", &nspawn::command(scene, workload));
+    file.reset("ExecStopPost")
+        .command("ExecStopPost", "-", &clean);
     unlink(workload, file, "ExecStopPost");
 }
 
@@ -126,7 +155,11 @@ fn link(scene: &Scene<'_>, workload: &Placed<'_>, file: &mut UnitFile) {
             let namespace = format!("--net=/run/netns/{machine}");
             file.command("ExecStartPre", "", &["ip", "netns", "add", machine])
                 .command("ExecStartPre", "", &["ip", "-batch", &outer])
-                .command("ExecStartPre", "", &["ip", "-netns", machine, "-batch", &inner])
+                .command(
+                    "ExecStartPre",
+                    "",
+                    &["ip", "-netns", machine, "-batch", &inner],
+                )
                 // The namespace is the host's, so root inside is nobody special there.
                 .command(
                     "ExecStartPre",
@@ -157,14 +190,22 @@ fn unlink(workload: &Placed<'_>, file: &mut UnitFile, key: &str) {
 /// Ordering after, and waiting for, the workloads that must be healthy first.
 fn dependencies(scene: &Scene<'_>, workload: &Placed<'_>, set: &Set) -> UnitFile {
     let mut file = set.unit_file(&workload.desired.origin, "Unit");
-    let needed: Vec<&Placed<'_>> =
-        workload.desired.depends_on.iter().filter_map(|name| scene.workload(name)).collect();
+    let needed: Vec<&Placed<'_>> = workload
+        .desired
+        .depends_on
+        .iter()
+        .filter_map(|name| scene.workload(name))
+        .collect();
     if needed.is_empty() {
         return file;
     }
     let units: Vec<&str> = needed.iter().map(|other| other.unit.as_str()).collect();
     file.units("Wants", &units).units("After", &units);
-    let patience: u64 = needed.iter().map(|other| patience(other)).max().unwrap_or(0);
+    let patience: u64 = needed
+        .iter()
+        .map(|other| patience(other))
+        .max()
+        .unwrap_or(0);
     file.section("Service")
         .verbatim("TimeoutStartSec", START_TIMEOUT_SEC + patience);
     let id = scene.tenant.id.as_str();
@@ -184,7 +225,9 @@ fn patience(workload: &Placed<'_>) -> u64 {
     workload.desired.health.as_ref().map_or(0, |health| {
         let round = health.interval.0.saturating_add(health.timeout.0);
         let Millis(start) = health.start_period;
-        let all = round.saturating_mul(health.retries.max(1)).saturating_add(start);
+        let all = round
+            .saturating_mul(health.retries.max(1))
+            .saturating_add(start);
         all.div_ceil(1000).min(3600)
     })
 }

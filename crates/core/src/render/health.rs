@@ -30,7 +30,9 @@ pub struct HealthCheck {
 
 pub(super) fn render(scene: &Scene<'_>, workload: &Placed<'_>, set: &mut Set) {
     let desired = workload.desired;
-    let Some(health) = &desired.health else { return };
+    let Some(health) = &desired.health else {
+        return;
+    };
     let source = Source::live(&desired.origin);
 
     let script = desired.health_script.as_ref().map(|content| {
@@ -49,7 +51,12 @@ pub(super) fn render(scene: &Scene<'_>, workload: &Placed<'_>, set: &mut Set) {
     };
     let mut text = serde_json::to_string_pretty(&check).unwrap_or_default();
     text.push('\n');
-    set.add(format!("health/{}.json", desired.name), text.into_bytes(), 0o644, source);
+    set.add(
+        format!("health/{}.json", desired.name),
+        text.into_bytes(),
+        0o644,
+        source,
+    );
 
     timer(scene, workload, health, set);
     service(scene, workload, health, set);
@@ -61,10 +68,13 @@ fn timer(scene: &Scene<'_>, workload: &Placed<'_>, health: &Health, set: &mut Se
     let desired = workload.desired;
     let name = names::health_timer(workload.machine);
     let mut file = set.unit_file(&desired.origin, "Unit");
-    file.text("Description", &format!("Health of {} of tenant {}", desired.name, scene.tenant.id))
-        .units("PartOf", &[&workload.unit])
-        .units("After", &[&workload.unit])
-        .section("Timer");
+    file.text(
+        "Description",
+        &format!("Health of {} of tenant {}", desired.name, scene.tenant.id),
+    )
+    .units("PartOf", &[&workload.unit])
+    .units("After", &[&workload.unit])
+    .section("Timer");
     let interval = health.interval.0.max(1000);
     for early in [500, 1000, 2000, 4000, 8000, 16000] {
         if early < interval {
@@ -96,10 +106,16 @@ fn service(scene: &Scene<'_>, workload: &Placed<'_>, health: &Health, set: &mut 
     file.section("Service")
         .units("Slice", &[names::slice(id)])
         // The check has its own limit; this one is for a check that does not keep it.
-        .verbatim("TimeoutStartSec", format!("{}ms", health.timeout.0.saturating_add(10_000)))
+        .verbatim(
+            "TimeoutStartSec",
+            format!("{}ms", health.timeout.0.saturating_add(10_000)),
+        )
         .words(
             "LogExtraFields",
-            &[format!("BITBUILDER_TENANT={id}"), format!("BITBUILDER_WORKLOAD={}", desired.name)],
+            &[
+                format!("BITBUILDER_TENANT={id}"),
+                format!("BITBUILDER_WORKLOAD={}", desired.name),
+            ],
         );
     let source = Source::live(&desired.origin).of(&name);
     set.add_unit_file(format!("system/{name}.d/50-bitbuilder.conf"), &file, source);

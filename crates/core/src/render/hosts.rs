@@ -11,7 +11,8 @@ use std::net::IpAddr;
 
 pub(super) fn render(scene: &Scene<'_>, workload: &Placed<'_>, set: &mut Set) {
     set.directory("hosts".into(), 0, 0o755);
-    let mut text = String::from("127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n");
+    let mut text =
+        String::from("127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n");
     if workload.ports.is_empty() {
         // Writing to a String cannot fail.
         let _ = writeln!(text, "127.0.1.1\t{}", workload.desired.name);
@@ -28,7 +29,12 @@ pub(super) fn render(scene: &Scene<'_>, workload: &Placed<'_>, set: &mut Set) {
         }
     }
     let path = format!("hosts/{}", workload.desired.name);
-    set.add(path, text.into_bytes(), 0o644, Source::live(&workload.desired.origin));
+    set.add(
+        path,
+        text.into_bytes(),
+        0o644,
+        Source::live(&workload.desired.origin),
+    );
 }
 
 fn neighbours<'s>(
@@ -36,9 +42,16 @@ fn neighbours<'s>(
     network: &'s Name,
 ) -> impl Iterator<Item = (&'s Name, Vec<IpAddr>)> {
     scene.workloads.iter().flat_map(move |other| {
-        other.ports.iter().filter(move |port| port.network == network).map(move |port| {
-            let addresses = [Some(IpAddr::V4(port.address)), port.ipv6.map(IpAddr::V6)];
-            (&other.desired.name, addresses.into_iter().flatten().collect())
-        })
+        other
+            .ports
+            .iter()
+            .filter(move |port| port.network == network)
+            .map(move |port| {
+                let addresses = [Some(IpAddr::V4(port.address)), port.ipv6.map(IpAddr::V6)];
+                (
+                    &other.desired.name,
+                    addresses.into_iter().flatten().collect(),
+                )
+            })
     })
 }

@@ -10,7 +10,12 @@ const CONTAINER_TASKS: u64 = 16384;
 /// Limits of a slice: what all workloads together may use.
 pub(super) fn slice(file: &mut UnitFile, limits: &Resources) {
     shared(file.section("Slice"), limits);
-    file.verbatim("TasksMax", limits.tasks.map_or("infinity".to_owned(), |n| n.to_string()));
+    file.verbatim(
+        "TasksMax",
+        limits
+            .tasks
+            .map_or("infinity".to_owned(), |n| n.to_string()),
+    );
 }
 
 /// Limits of one container.
@@ -26,7 +31,9 @@ fn shared(file: &mut UnitFile, limits: &Resources) {
     };
     file.verbatim(
         "MemoryMax",
-        limits.memory.map_or("infinity".to_owned(), |bytes| bytes.0.to_string()),
+        limits
+            .memory
+            .map_or("infinity".to_owned(), |bytes| bytes.0.to_string()),
     );
     // Equal shares: no tenant, and no workload of one, starves another of the disk.
     file.verbatim("IOWeight", 100);

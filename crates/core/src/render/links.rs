@@ -24,11 +24,15 @@ pub(super) fn configured<'s>(
     scene: &'s Scene<'_>,
     workload: &'s Placed<'_>,
 ) -> impl Iterator<Item = (&'s Port<'s>, String)> {
-    workload.ports.iter().enumerate().filter_map(move |(index, port)| {
-        let stock = index == 0 && scene.bridges[port.bridge].network.dhcp;
-        let path = format!("links/{}.{}.network", workload.desired.name, port.name);
-        (!stock).then_some((port, path))
-    })
+    workload
+        .ports
+        .iter()
+        .enumerate()
+        .filter_map(move |(index, port)| {
+            let stock = index == 0 && scene.bridges[port.bridge].network.dhcp;
+            let path = format!("links/{}.{}.network", workload.desired.name, port.name);
+            (!stock).then_some((port, path))
+        })
 }
 
 pub(super) fn render(scene: &Scene<'_>, workload: &Placed<'_>, set: &mut Set) {
@@ -38,7 +42,12 @@ pub(super) fn render(scene: &Scene<'_>, workload: &Placed<'_>, set: &mut Set) {
     let source = Source::restart(&workload.desired.origin, &workload.unit);
     match workload.desired.init {
         Init::Boot => {
-            set.add(host_batch(workload), boot(scene, workload).into_bytes(), 0o644, source);
+            set.add(
+                host_batch(workload),
+                boot(scene, workload).into_bytes(),
+                0o644,
+                source,
+            );
             for (port, path) in configured(scene, workload) {
                 let file = inner(&scene.bridges[port.bridge], port, set, workload);
                 set.add_unit_file(path, &file, source);
@@ -54,28 +63,34 @@ pub(super) fn render(scene: &Scene<'_>, workload: &Placed<'_>, set: &mut Set) {
 }
 
 fn boot(scene: &Scene<'_>, workload: &Placed<'_>) -> String {
-    workload.ports.iter().fold(String::new(), |mut batch, port| {
-        // Writing to a String cannot fail.
-        let _ = writeln!(
-            batch,
-            "link add name {} type veth peer name {} address {}",
-            port.link, port.peer, port.mac
-        );
-        attach(&mut batch, scene, port);
-        batch
-    })
+    workload
+        .ports
+        .iter()
+        .fold(String::new(), |mut batch, port| {
+            // Writing to a String cannot fail.
+            let _ = writeln!(
+                batch,
+                "link add name {} type veth peer name {} address {}",
+                port.link, port.peer, port.mac
+            );
+            attach(&mut batch, scene, port);
+            batch
+        })
 }
 
 fn command(scene: &Scene<'_>, workload: &Placed<'_>) -> String {
-    workload.ports.iter().fold(String::new(), |mut batch, port| {
-        let _ = writeln!(
-            batch,
-            "link add name {} type veth peer name {} address {} netns {}",
-            port.link, port.name, port.mac, workload.machine
-        );
-        attach(&mut batch, scene, port);
-        batch
-    })
+    workload
+        .ports
+        .iter()
+        .fold(String::new(), |mut batch, port| {
+            let _ = writeln!(
+                batch,
+                "link add name {} type veth peer name {} address {} netns {}",
+                port.link, port.name, port.mac, workload.machine
+            );
+            attach(&mut batch, scene, port);
+            batch
+        })
 }
 
 /// The host end has no address of its own, not even a link-local one.
@@ -102,7 +117,11 @@ fn namespace(scene: &Scene<'_>, workload: &Placed<'_>) -> String {
         }
         let _ = writeln!(batch, "link set dev {} up", port.name);
         if index == 0 {
-            let _ = writeln!(batch, "route add default via {} dev {}", bridge.gateway, port.name);
+            let _ = writeln!(
+                batch,
+                "route add default via {} dev {}",
+                bridge.gateway, port.name
+            );
             if let Some(gateway) = bridge.gateway6() {
                 let _ = writeln!(batch, "route add default via {gateway} dev {}", port.name);
             }
@@ -116,7 +135,9 @@ fn inner(bridge: &Bridge<'_>, port: &Port<'_>, set: &Set, workload: &Placed<'_>)
     let mut file = set.unit_file(&workload.desired.origin, "Match");
     file.verbatim("Name", &port.name).section("Network");
     if bridge.network.dhcp {
-        file.verbatim("DHCP", "ipv4").section("DHCPv4").verbatim("UseGateway", "no");
+        file.verbatim("DHCP", "ipv4")
+            .section("DHCPv4")
+            .verbatim("UseGateway", "no");
     } else {
         file.verbatim(
             "Address",

@@ -19,7 +19,12 @@ pub(super) fn render(scene: &Scene<'_>, set: &mut Set) {
     set.directory("layers".into(), 0, 0o755);
     set.directory("containers".into(), 0, 0o755);
     for workload in &scene.workloads {
-        image(scene, &workload.desired.image, &workload.desired.origin, set);
+        image(
+            scene,
+            &workload.desired.image,
+            &workload.desired.origin,
+            set,
+        );
         root(scene, workload, set);
         volumes(scene, workload, set);
     }
@@ -32,14 +37,20 @@ pub(super) fn root_unit(scene: &Scene<'_>, workload: &Placed<'_>) -> String {
 
 /// Where a container's root is mounted.
 pub(super) fn root_path(scene: &Scene<'_>, workload: &Placed<'_>) -> String {
-    format!("{}/rootfs", names::container_home(&scene.tenant.id, &workload.desired.name))
+    format!(
+        "{}/rootfs",
+        names::container_home(&scene.tenant.id, &workload.desired.name)
+    )
 }
 
 fn image(scene: &Scene<'_>, image: &ResolvedImage, origin: &Origin, set: &mut Set) {
     let id = &scene.tenant.id;
     let path = names::layer(id, &image.digest);
     let mut file = set.unit_file(&Origin::file("metadata.json"), "Unit");
-    file.text("Description", &format!("Image {} for tenant {id}", image.name));
+    file.text(
+        "Description",
+        &format!("Image {} for tenant {id}", image.name),
+    );
     ordering(&mut file, &[]);
     file.section("Mount")
         .text("What", &image.root)
@@ -69,7 +80,10 @@ fn root(scene: &Scene<'_>, workload: &Placed<'_>, set: &mut Set) {
     }
     lower.push(image);
     let origin = &workload.desired.origin;
-    if let Some(bad) = lower.iter().find(|path| path.contains([':', ',', '\\', '"'])) {
+    if let Some(bad) = lower
+        .iter()
+        .find(|path| path.contains([':', ',', '\\', '"']))
+    {
         set.refuse(Finding::error(
             origin.clone(),
             "unwritable-value",
@@ -79,7 +93,10 @@ fn root(scene: &Scene<'_>, workload: &Placed<'_>, set: &mut Set) {
     }
 
     let mut file = set.unit_file(origin, "Unit");
-    file.text("Description", &format!("Root of container {name} of tenant {id}"));
+    file.text(
+        "Description",
+        &format!("Root of container {name} of tenant {id}"),
+    );
     ordering(&mut file, &[&image_unit]);
     file.section("Mount")
         .text("What", "overlay")
@@ -94,7 +111,14 @@ fn root(scene: &Scene<'_>, workload: &Placed<'_>, set: &mut Set) {
     ] {
         set.directory(format!("containers/{name}{part}"), owner, mode);
     }
-    add(set, root_unit(scene, workload), &file, origin, Some(workload), vec![image_unit]);
+    add(
+        set,
+        root_unit(scene, workload),
+        &file,
+        origin,
+        Some(workload),
+        vec![image_unit],
+    );
 }
 
 /// Features that tie the upper directory to one lower tree are off: the upper outlives its image.
@@ -140,7 +164,10 @@ fn add(
             Finding::error(
                 origin.clone(),
                 "name-too-long",
-                format!("the mount unit of this container would need a name of {} bytes; 255 fit", unit.len()),
+                format!(
+                    "the mount unit of this container would need a name of {} bytes; 255 fit",
+                    unit.len()
+                ),
             )
             .help("choose a shorter name, or one with fewer dashes: each takes four bytes"),
         );

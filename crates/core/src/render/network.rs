@@ -12,9 +12,17 @@ pub(super) fn render(scene: &Scene<'_>, set: &mut Set) {
         let link = &bridge.allocated.link;
         let source = Source::live(&bridge.network.origin);
         let device = device(bridge, set);
-        set.add_unit_file(format!("network/10-bitbuilder-{link}.netdev"), &device, source);
+        set.add_unit_file(
+            format!("network/10-bitbuilder-{link}.netdev"),
+            &device,
+            source,
+        );
         let network = configuration(scene, index, bridge, set);
-        set.add_unit_file(format!("network/10-bitbuilder-{link}.network"), &network, source);
+        set.add_unit_file(
+            format!("network/10-bitbuilder-{link}.network"),
+            &network,
+            source,
+        );
     }
     ports(scene, set);
 }
@@ -76,7 +84,14 @@ fn dhcp_server(scene: &Scene<'_>, index: usize, bridge: &Bridge<'_>, file: &mut 
         file.verbatim("PoolOffset", offset).verbatim("PoolSize", 1);
     }
     file.verbatim("EmitDNS", if bridge.network.nat { "yes" } else { "no" });
-    for key in ["EmitNTP", "EmitSIP", "EmitPOP3", "EmitSMTP", "EmitLPR", "EmitTimezone"] {
+    for key in [
+        "EmitNTP",
+        "EmitSIP",
+        "EmitPOP3",
+        "EmitSMTP",
+        "EmitLPR",
+        "EmitTimezone",
+    ] {
         file.verbatim(key, "no");
     }
     for port in scene.ports().filter(|port| port.bridge == index) {
@@ -88,7 +103,10 @@ fn dhcp_server(scene: &Scene<'_>, index: usize, bridge: &Bridge<'_>, file: &mut 
 
 /// Host ends of the tenant's links: put into their bridge when they are made, none of networkd's business.
 fn ports(scene: &Scene<'_>, set: &mut Set) {
-    let mut names: Vec<&str> = scene.ports().flat_map(|port| [port.link, &port.peer]).collect();
+    let mut names: Vec<&str> = scene
+        .ports()
+        .flat_map(|port| [port.link, &port.peer])
+        .collect();
     if names.is_empty() {
         return;
     }

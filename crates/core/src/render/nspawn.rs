@@ -7,12 +7,21 @@ use crate::model::{Init, Volume};
 
 /// Program and arguments; nothing is read from `.nspawn` files, which an image may bring.
 pub(super) fn command(scene: &Scene<'_>, workload: &Placed<'_>) -> Vec<String> {
-    let mut line: Vec<String> = ["systemd-nspawn", "--quiet", "--keep-unit", "--register=yes", "--settings=no"]
-        .map(String::from)
-        .into();
+    let mut line: Vec<String> = [
+        "systemd-nspawn",
+        "--quiet",
+        "--keep-unit",
+        "--register=yes",
+        "--settings=no",
+    ]
+    .map(String::from)
+    .into();
     line.push(format!("--machine={}", workload.machine));
     line.push(format!("--hostname={}", workload.desired.name));
-    line.push(format!("--directory={}", mounts::root_path(scene, workload)));
+    line.push(format!(
+        "--directory={}",
+        mounts::root_path(scene, workload)
+    ));
     line.extend(confinement(scene, workload));
     line.extend(network(scene, workload));
     line.extend(files(scene, workload));
@@ -33,7 +42,11 @@ fn confinement(scene: &Scene<'_>, workload: &Placed<'_>) -> Vec<String> {
         options.push(format!("--system-call-filter={}", system_calls.join(" ")));
     }
     // A DHCP client in the container needs packet sockets; a command has no client.
-    let packet = if workload.desired.init == Init::Boot { " AF_PACKET" } else { "" };
+    let packet = if workload.desired.init == Init::Boot {
+        " AF_PACKET"
+    } else {
+        ""
+    };
     options.push(format!(
         "--restrict-address-families=AF_UNIX AF_INET AF_INET6 AF_NETLINK{packet}"
     ));
@@ -51,12 +64,21 @@ fn network(scene: &Scene<'_>, workload: &Placed<'_>) -> Vec<String> {
                 .map(|port| format!("--network-interface={}:{}", port.peer, port.name)),
         ),
         Init::Command(_) => {
-            options.push(format!("--network-namespace-path=/run/netns/{}", workload.machine));
+            options.push(format!(
+                "--network-namespace-path=/run/netns/{}",
+                workload.machine
+            ));
         }
     }
     // Outside names are asked of whom the host asks, where outside can be reached at all.
-    let outside = workload.ports.iter().any(|port| scene.bridges[port.bridge].network.nat);
-    options.push(format!("--resolv-conf={}", if outside { "copy-uplink" } else { "off" }));
+    let outside = workload
+        .ports
+        .iter()
+        .any(|port| scene.bridges[port.bridge].network.nat);
+    options.push(format!(
+        "--resolv-conf={}",
+        if outside { "copy-uplink" } else { "off" }
+    ));
     options
 }
 
@@ -73,7 +95,12 @@ fn files(scene: &Scene<'_>, workload: &Placed<'_>) -> Vec<String> {
         options.push("--read-only".to_owned());
     }
     options.extend(desired.volumes.iter().map(|volume| bind(&home, volume)));
-    options.extend(desired.credentials.keys().map(|name| format!("--load-credential={name}:{name}")));
+    options.extend(
+        desired
+            .credentials
+            .keys()
+            .map(|name| format!("--load-credential={name}:{name}")),
+    );
     if desired.init == Init::Boot {
         options.extend(links::configured(scene, workload).map(|(port, path)| {
             format!(
@@ -101,11 +128,19 @@ fn init(workload: &Placed<'_>) -> Vec<String> {
         Init::Boot => ["--boot".to_owned(), "--notify-ready=yes".to_owned()]
             .into_iter()
             .chain([format!("systemd.hostname={}", desired.name)])
-            .chain(desired.env.iter().map(|(name, value)| format!("systemd.setenv={name}={value}")))
+            .chain(
+                desired
+                    .env
+                    .iter()
+                    .map(|(name, value)| format!("systemd.setenv={name}={value}")),
+            )
             .collect(),
         Init::Command(command) => {
-            let mut line: Vec<String> =
-                desired.env.iter().map(|(name, value)| format!("--setenv={name}={value}")).collect();
+            let mut line: Vec<String> = desired
+                .env
+                .iter()
+                .map(|(name, value)| format!("--setenv={name}={value}"))
+                .collect();
             line.extend(desired.user.iter().map(|user| format!("--uid={user}")));
             line.extend(desired.workdir.iter().map(|path| format!("--chdir={path}")));
             // Credentials of another user than root are readable only without the stub init, systemd-nspawn(1).

@@ -70,7 +70,9 @@ impl<'a> Scene<'a> {
             .iter()
             .filter(|network| network.mode == NetworkMode::IsolatedBridge)
             .filter_map(|network| {
-                Bridge::new(network, allocation).map_err(|finding| findings.push(finding)).ok()
+                Bridge::new(network, allocation)
+                    .map_err(|finding| findings.push(finding))
+                    .ok()
             })
             .collect();
         let workloads = tenant
@@ -101,7 +103,9 @@ impl<'a> Scene<'a> {
 
     /// The workload of a name.
     pub(super) fn workload(&self, name: &Name) -> Option<&Placed<'a>> {
-        self.workloads.iter().find(|workload| workload.desired.name == *name)
+        self.workloads
+            .iter()
+            .find(|workload| workload.desired.name == *name)
     }
 }
 
@@ -137,7 +141,9 @@ impl<'a> Placed<'a> {
             .ok_or_else(|| missing(&desired.origin, "workload", &desired.name))?;
         let mut ports = Vec::new();
         for attachment in &desired.attachments {
-            let bridge = bridges.iter().position(|bridge| bridge.network.name == attachment.network);
+            let bridge = bridges
+                .iter()
+                .position(|bridge| bridge.network.name == attachment.network);
             let Some(bridge) = bridge else { continue };
             let interface = machine
                 .interfaces
@@ -153,7 +159,10 @@ impl<'a> Placed<'a> {
                 peer: peer(&interface.link),
                 mac: &interface.mac,
                 address: interface.address,
-                ipv6: bridges[bridge].allocated.ipv6.map(|prefix| join(prefix, identifier)),
+                ipv6: bridges[bridge]
+                    .allocated
+                    .ipv6
+                    .map(|prefix| join(prefix, identifier)),
                 link_local: join(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0), identifier),
             });
         }
@@ -188,7 +197,10 @@ fn modified_eui64(mac: &str) -> Option<u64> {
     }
     let [a, b, c, d, e, f] = octets;
     let identifier = [a ^ 2, b, c, 0xff, 0xfe, d, e, f];
-    parts.next().is_none().then(|| u64::from_be_bytes(identifier))
+    parts
+        .next()
+        .is_none()
+        .then(|| u64::from_be_bytes(identifier))
 }
 
 fn join(prefix: Ipv6Addr, identifier: u64) -> Ipv6Addr {

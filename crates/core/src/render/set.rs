@@ -95,7 +95,12 @@ impl Set {
 
     /// Adds a unit of the tenant.
     pub(super) fn own(&mut self, unit: OwnedUnit) {
-        if !self.artefacts.units.iter().any(|known| known.name == unit.name) {
+        if !self
+            .artefacts
+            .units
+            .iter()
+            .any(|known| known.name == unit.name)
+        {
             self.artefacts.units.push(unit);
         }
     }
@@ -134,7 +139,9 @@ impl Set {
             self.findings.sort();
             return Err(self.findings);
         }
-        self.artefacts.units.sort_by(|a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
+        self.artefacts
+            .units
+            .sort_by(|a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
         self.artefacts.layers.sort();
         // A parent sorts before what is in it.
         self.artefacts.directories.sort();

@@ -1,9 +1,9 @@
 //! The slice and what the shipped templates need to know of this tenant.
 
+use super::limits;
 use super::names;
 use super::scene::Scene;
 use super::set::{Set, Source};
-use super::limits;
 use crate::artefact::{OwnedUnit, UnitKind};
 
 pub(super) fn render(scene: &Scene<'_>, set: &mut Set) {
@@ -13,7 +13,12 @@ pub(super) fn render(scene: &Scene<'_>, set: &mut Set) {
     template(scene, set, UnitKind::Network, names::network(id));
     for (path, content) in &scene.tenant.scripts {
         // Paths in the repository are `scripts/...` already.
-        set.add(path.clone(), content.to_vec(), 0o755, Source::live(&scene.origin));
+        set.add(
+            path.clone(),
+            content.to_vec(),
+            0o755,
+            Source::live(&scene.origin),
+        );
     }
 }
 

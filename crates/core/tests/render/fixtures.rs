@@ -16,7 +16,11 @@ pub(crate) fn name(text: &str) -> Name {
 }
 
 pub(crate) fn at(file: &str, line: u32) -> Origin {
-    Origin { file: file.into(), line, column: 3 }
+    Origin {
+        file: file.into(),
+        line,
+        column: 3,
+    }
 }
 
 pub(crate) fn network(text: &str, nat: bool) -> Network {
@@ -43,12 +47,23 @@ pub(crate) fn attachment(network: &str) -> Attachment {
     }
 }
 
+fn capabilities(init: &Init) -> Vec<String> {
+    let command = "CHOWN DAC_OVERRIDE FOWNER FSETID KILL NET_BIND_SERVICE SETFCAP SETGID SETPCAP SETUID SYS_CHROOT";
+    let boot = " NET_ADMIN NET_RAW SYS_ADMIN SYS_BOOT SYS_RESOURCE";
+    let all = if *init == Init::Boot {
+        format!("{command}{boot}")
+    } else {
+        command.to_owned()
+    };
+    all.split(' ').map(|name| format!("CAP_{name}")).collect()
+}
+
 pub(crate) fn workload(text: &str, init: Init) -> DesiredWorkload {
     DesiredWorkload {
         origin: at(&format!("containers/{text}/config.yaml"), 1),
         name: name(text),
         class: WorkloadClass::Container {
-            capabilities: Vec::new(),
+            capabilities: capabilities(&init),
             system_calls: Vec::new(),
             read_only: false,
             overlay: None,
@@ -74,7 +89,11 @@ pub(crate) fn workload(text: &str, init: Init) -> DesiredWorkload {
     }
 }
 
-pub(crate) fn tenant(id: &str, networks: Vec<Network>, workloads: Vec<DesiredWorkload>) -> DesiredTenant {
+pub(crate) fn tenant(
+    id: &str,
+    networks: Vec<Network>,
+    workloads: Vec<DesiredWorkload>,
+) -> DesiredTenant {
     DesiredTenant {
         id: name(id),
         name: id.to_uppercase(),
@@ -93,24 +112,39 @@ pub(crate) fn tenant(id: &str, networks: Vec<Network>, workloads: Vec<DesiredWor
 /// Numbers as `allocate` would choose them for the `number`th tenant.
 pub(crate) fn allocation(tenant: &DesiredTenant, number: u8) -> TenantAllocation {
     let networks = tenant.networks.iter().zip(0u8..).map(|(network, index)| {
-        let suffix = if index == 0 { String::new() } else { format!("-{index}") };
-        let subnet = Subnet4 { address: Ipv4Addr::new(172, 20, number * 16 + index, 0), prefix: 24 };
+        let suffix = if index == 0 {
+            String::new()
+        } else {
+            format!("-{index}")
+        };
+        let subnet = Subnet4 {
+            address: Ipv4Addr::new(172, 20, number * 16 + index, 0),
+            prefix: 24,
+        };
         let ipv6 = network.ipv6.is_some();
         let ipv6 = ipv6.then(|| format!("fdbb:0:0:{number:x}{index:02x}::").parse().unwrap());
         let link = format!("br-{}{suffix}", tenant.id);
-        (network.name.clone(), NetworkAllocation { link, subnet, ipv6 })
+        (
+            network.name.clone(),
+            NetworkAllocation { link, subnet, ipv6 },
+        )
     });
     let networks: BTreeMap<_, _> = networks.collect();
     let machines = tenant.workloads.iter().zip(2u8..).map(|(workload, host)| {
-        let interfaces = workload.attachments.iter().zip(0u8..).filter_map(|(attachment, index)| {
-            let subnet = networks.get(&attachment.network)?.subnet;
-            let interface = InterfaceAllocation {
-                link: format!("v{number}-{}-{index}", workload.name),
-                address: subnet.nth(u32::from(host)).unwrap(),
-                mac: format!("02:bb:00:{number:02x}:{index:02x}:{host:02x}"),
-            };
-            Some((attachment.network.clone(), interface))
-        });
+        let interfaces =
+            workload
+                .attachments
+                .iter()
+                .zip(0u8..)
+                .filter_map(|(attachment, index)| {
+                    let subnet = networks.get(&attachment.network)?.subnet;
+                    let interface = InterfaceAllocation {
+                        link: format!("v{number}-{}-{index}", workload.name),
+                        address: subnet.nth(u32::from(host)).unwrap(),
+                        mac: format!("02:bb:00:{number:02x}:{index:02x}:{host:02x}"),
+                    };
+                    Some((attachment.network.clone(), interface))
+                });
         let machine = MachineAllocation {
             machine: format!("{}-{}", tenant.id, workload.name),
             interfaces: interfaces.collect(),
@@ -147,7 +181,13 @@ fn health(check: Check) -> Health {
     }
 }
 
-fn rule(line: u32, from: Endpoint, to: Endpoint, protocol: Option<Protocol>, action: FirewallAction) -> FirewallRule {
+fn rule(
+    line: u32,
+    from: Endpoint,
+    to: Endpoint,
+    protocol: Option<Protocol>,
+    action: FirewallAction,
+) -> FirewallRule {
     FirewallRule {
         origin: at("network/firewall/10-base.yaml", line),
         from,
@@ -164,60 +204,121 @@ pub(crate) fn shop() -> DesiredTenant {
     let mut web = workload("web", Init::Boot);
     web.env = [("GREETING".to_owned(), "100% \"yours\" for $5".to_owned())].into();
     web.class = WorkloadClass::Container {
-        capabilities: vec!["CAP_NET_BROADCAST".into()],
-        system_calls: vec!["@keyring".into(), "userfaultfd".into()],
+        capabilities: [capabilities(&Init::Boot), vec!["CAP_IPC_LOCK".into()]].concat(),
+        system_calls: vec!["@aio".into(), "@memlock".into()],
         read_only: false,
-        overlay: Some(Layer { key: "fedc".repeat(10), path: "containers/web/rootfs-overlay".into() }),
+        overlay: Some(Layer {
+            key: "fedc".repeat(10),
+            path: "containers/web/rootfs-overlay".into(),
+        }),
     };
-    web.resources = Resources { cpu: Some(MilliCores(500)), memory: Some(Bytes(512 << 20)), ..Resources::default() };
+    web.resources = Resources {
+        cpu: Some(MilliCores(500)),
+        memory: Some(Bytes(512 << 20)),
+        ..Resources::default()
+    };
     web.attachments = vec![attachment("default"), attachment("back")];
     web.depends_on = vec![name("db")];
     web.health = Some(health(Check::Tcp(80)));
 
-    let mut db = workload("db", Init::Command(vec!["/usr/bin/busybox".into(), "httpd".into(), "-f".into(), "-p".into(), "80".into()]));
+    let mut db = workload(
+        "db",
+        Init::Command(vec![
+            "/usr/bin/busybox".into(),
+            "httpd".into(),
+            "-f".into(),
+            "-p".into(),
+            "80".into(),
+        ]),
+    );
     db.env = [("DATA".to_owned(), "/data".to_owned())].into();
     db.workdir = Some("/data".into());
     db.attachments = vec![attachment("back")];
-    db.volumes = vec![volume("data", "/data", false), volume("seed", "/srv/with: colon", true)];
+    db.volumes = vec![
+        volume("data", "/data", false),
+        volume("seed", "/srv/with: colon", true),
+    ];
     db.restart = Restart::Always;
     db.health = Some(health(Check::Script("scripts/health-check.sh".into())));
     db.health_script = Some(b"#!/bin/sh\nexec true\n".as_slice().into());
     db.resources.tasks = Some(64);
 
-    let mut shop = tenant("shop", vec![network("default", true), network("back", false)], vec![db, web]);
+    let mut shop = tenant(
+        "shop",
+        vec![network("default", true), network("back", false)],
+        vec![db, web],
+    );
     shop.limits = Resources {
         cpu: Some(MilliCores(2000)),
         memory: Some(Bytes(2 << 30)),
         storage: Some(Bytes(10 << 30)),
         tasks: Some(1024),
     };
-    shop.publish = vec![Publish { origin: at("network/topology.yaml", 8), port: 8080, protocol: Protocol::Tcp, to: name("web"), to_port: 80 }];
+    shop.publish = vec![Publish {
+        origin: at("network/topology.yaml", 8),
+        port: 8080,
+        protocol: Protocol::Tcp,
+        to: name("web"),
+        to_port: 80,
+    }];
     let accept = FirewallRule {
         ports: vec![(80, 80), (5432, 5439)],
-        ..rule(2, Endpoint::Workload(name("web")), Endpoint::Workload(name("db")), Some(Protocol::Tcp), FirewallAction::Accept)
+        ..rule(
+            2,
+            Endpoint::Workload(name("web")),
+            Endpoint::Workload(name("db")),
+            Some(Protocol::Tcp),
+            FirewallAction::Accept,
+        )
     };
     let reject = FirewallRule {
         log: true,
-        ..rule(7, Endpoint::Any, Endpoint::Workload(name("db")), None, FirewallAction::Reject)
+        ..rule(
+            7,
+            Endpoint::Any,
+            Endpoint::Workload(name("db")),
+            None,
+            FirewallAction::Reject,
+        )
     };
     shop.firewall = vec![accept, reject];
-    shop.scripts = [("scripts/pre-provision.sh".to_owned(), b"#!/bin/sh\n".as_slice().into())].into();
+    shop.scripts = [(
+        "scripts/pre-provision.sh".to_owned(),
+        b"#!/bin/sh\n".as_slice().into(),
+    )]
+    .into();
     shop
 }
 
 /// The smallest tenant, with a dash in its id.
 pub(crate) fn quick() -> DesiredTenant {
-    tenant("tenant-001", vec![network("default", true)], vec![workload("main", Init::Boot)])
+    tenant(
+        "tenant-001",
+        vec![network("default", true)],
+        vec![workload("main", Init::Boot)],
+    )
 }
 
 /// A tenant that does not run, without a network, with credentials for an unprivileged command.
 pub(crate) fn quiet() -> DesiredTenant {
-    let mut job = workload("job", Init::Command(vec!["/usr/bin/job".into(), "two\nlines; $HOME %h".into(), String::new()]));
+    let mut job = workload(
+        "job",
+        Init::Command(vec![
+            "/usr/bin/job".into(),
+            "two\nlines; $HOME %h".into(),
+            String::new(),
+        ]),
+    );
     job.attachments = Vec::new();
     job.user = Some("worker".into());
     job.credentials = [("token".to_owned(), b"ciphertext".as_slice().into())].into();
     job.restart = Restart::No;
-    job.class = WorkloadClass::Container { capabilities: Vec::new(), system_calls: Vec::new(), read_only: true, overlay: None };
+    job.class = WorkloadClass::Container {
+        capabilities: Vec::new(),
+        system_calls: Vec::new(),
+        read_only: true,
+        overlay: None,
+    };
     let mut quiet = tenant("quiet", Vec::new(), vec![job]);
     quiet.enabled = false;
     quiet

@@ -1,4 +1,5 @@
 //! What a generation consists of: stored examples, and what holds for every tenant.
+#![allow(clippy::unwrap_used, reason = "a test that panics fails")]
 
 mod fixtures;
 
@@ -16,7 +17,10 @@ fn rendered(tenant: &DesiredTenant) -> Artefacts {
 }
 
 fn text<'a>(artefacts: &'a Artefacts, path: &str) -> &'a str {
-    let file = artefacts.files.get(path).unwrap_or_else(|| panic!("no {path}"));
+    let file = artefacts
+        .files
+        .get(path)
+        .unwrap_or_else(|| panic!("no {path}"));
     std::str::from_utf8(&file.content).unwrap()
 }
 
@@ -24,9 +28,15 @@ fn text<'a>(artefacts: &'a Artefacts, path: &str) -> &'a str {
 #[allow(clippy::disallowed_methods, reason = "stored examples are files")]
 fn golden(case: &str, tenant: &DesiredTenant, number: u8) {
     let artefacts = render(tenant, &allocation(tenant, number)).unwrap();
-    let directory = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/cases/render").join(case).join("expected");
-    let mut made: BTreeMap<String, Vec<u8>> =
-        artefacts.files.iter().map(|(path, file)| (path.clone(), file.content.clone())).collect();
+    let directory = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("../../tests/cases/render")
+        .join(case)
+        .join("expected");
+    let mut made: BTreeMap<String, Vec<u8>> = artefacts
+        .files
+        .iter()
+        .map(|(path, file)| (path.clone(), file.content.clone()))
+        .collect();
     made.insert("RECORD".into(), record(&artefacts).into_bytes());
     if std::env::var("BLESS").is_ok() {
         let _ = std::fs::remove_dir_all(&directory);
@@ -38,10 +48,18 @@ fn golden(case: &str, tenant: &DesiredTenant, number: u8) {
     }
     let stored = stored(&directory);
     let names = |files: &BTreeMap<String, Vec<u8>>| files.keys().cloned().collect::<Vec<_>>();
-    assert_eq!(names(&made), names(&stored), "files of {case}; BLESS=1 rewrites");
+    assert_eq!(
+        names(&made),
+        names(&stored),
+        "files of {case}; BLESS=1 rewrites"
+    );
     for (path, content) in &made {
         let as_text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        assert_eq!(as_text(content), as_text(&stored[path]), "{case}: {path}; BLESS=1 rewrites");
+        assert_eq!(
+            as_text(content),
+            as_text(&stored[path]),
+            "{case}: {path}; BLESS=1 rewrites"
+        );
     }
 }
 
@@ -54,7 +72,13 @@ fn stored(directory: &Path) -> BTreeMap<String, Vec<u8>> {
             if entry.file_type().unwrap().is_dir() {
                 open.push(entry.path());
             } else {
-                let path = entry.path().strip_prefix(directory).unwrap().to_str().unwrap().to_owned();
+                let path = entry
+                    .path()
+                    .strip_prefix(directory)
+                    .unwrap()
+                    .to_str()
+                    .unwrap()
+                    .to_owned();
                 found.insert(path, std::fs::read(entry.path()).unwrap());
             }
         }
@@ -66,19 +90,40 @@ fn stored(directory: &Path) -> BTreeMap<String, Vec<u8>> {
 fn record(artefacts: &Artefacts) -> String {
     let mut text = String::new();
     for (path, file) in &artefacts.files {
-        let origin = file.origin.as_ref().map(ToString::to_string).unwrap_or_default();
+        let origin = file
+            .origin
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default();
         let unit = file.unit.as_deref().unwrap_or("-");
-        writeln!(text, "file {path} {:o} {:?} {unit} {origin}", file.mode, file.class).unwrap();
+        writeln!(
+            text,
+            "file {path} {:o} {:?} {unit} {origin}",
+            file.mode, file.class
+        )
+        .unwrap();
     }
     for unit in &artefacts.units {
         let start = if unit.autostart { "autostart" } else { "-" };
-        writeln!(text, "unit {} {:?} {start} {}", unit.name, unit.kind, unit.requires.join(" ")).unwrap();
+        writeln!(
+            text,
+            "unit {} {:?} {start} {}",
+            unit.name,
+            unit.kind,
+            unit.requires.join(" ")
+        )
+        .unwrap();
     }
     for layer in &artefacts.layers {
         writeln!(text, "layer {} {}", layer.key, layer.path).unwrap();
     }
     for directory in &artefacts.directories {
-        writeln!(text, "directory {} {} {:o}", directory.path, directory.owner, directory.mode).unwrap();
+        writeln!(
+            text,
+            "directory {} {} {:o}",
+            directory.path, directory.owner, directory.mode
+        )
+        .unwrap();
     }
     text
 }
@@ -125,9 +170,16 @@ fn an_environment_concerns_one_unit() {
     let mut changed = shop();
     changed.workloads[0].env.insert("MORE".into(), "1".into());
     let (before, after) = (rendered(&shop()), rendered(&changed));
-    let differing: Vec<_> = after.files.iter().filter(|(path, file)| before.files[*path].content != file.content).collect();
+    let differing: Vec<_> = after
+        .files
+        .iter()
+        .filter(|(path, file)| before.files[*path].content != file.content)
+        .collect();
     assert_eq!(differing.len(), 1);
-    assert_eq!(differing[0].1.unit.as_deref(), Some("systemd-nspawn@shop-db.service"));
+    assert_eq!(
+        differing[0].1.unit.as_deref(),
+        Some("systemd-nspawn@shop-db.service")
+    );
     assert_eq!(differing[0].1.class, UpdateClass::Restart);
 }
 
@@ -148,11 +200,21 @@ fn a_further_container_restarts_no_other() {
 #[test]
 fn hostile_values_stay_values() {
     let mut evil = shop();
-    evil.workloads[0].env.insert("X".into(), "a\n[Service]\nExecStart=/bin/evil".into());
+    evil.workloads[0]
+        .env
+        .insert("X".into(), "a\n[Service]\nExecStart=/bin/evil".into());
     evil.workloads[0].user = Some("root\nPrivateUsers=no".into());
     let made = rendered(&evil);
-    let main = text(&made, "system/systemd-nspawn@shop-db.service.d/50-bitbuilder.conf");
-    assert_eq!(main.lines().filter(|line| line.starts_with("ExecStart=")).count(), 2);
+    let main = text(
+        &made,
+        "system/systemd-nspawn@shop-db.service.d/50-bitbuilder.conf",
+    );
+    assert_eq!(
+        main.lines()
+            .filter(|line| line.starts_with("ExecStart="))
+            .count(),
+        2
+    );
     assert!(!main.lines().any(|line| line.starts_with("PrivateUsers")));
 }
 
@@ -161,7 +223,11 @@ fn what_cannot_be_written_is_a_finding() {
     let mut evil = shop();
     evil.workloads[0].origin.file = "containers/\n/config.yaml".into();
     let findings = render(&evil, &allocation(&evil, 1)).unwrap_err();
-    assert!(findings.iter().all(|finding| finding.rule == "unwritable-value"));
+    assert!(
+        findings
+            .iter()
+            .all(|finding| finding.rule == "unwritable-value")
+    );
 }
 
 #[test]
@@ -170,7 +236,11 @@ fn a_name_that_systemd_cannot_hold_is_a_finding() {
     let mut long = tenant(&id, Vec::new(), vec![workload(&id, Init::Boot)]);
     long.workloads[0].attachments.clear();
     let findings = render(&long, &allocation(&long, 1)).unwrap_err();
-    assert!(findings.iter().any(|finding| finding.rule == "name-too-long"));
+    assert!(
+        findings
+            .iter()
+            .any(|finding| finding.rule == "name-too-long")
+    );
 }
 
 #[test]
@@ -195,7 +265,9 @@ fn health_checks_read_back() {
 
 #[test]
 fn only_a_running_tenant_is_wanted() {
-    assert!(text(&rendered(&shop()), "boot").contains("multi-user.target.wants/tenant@shop.service\t"));
+    assert!(
+        text(&rendered(&shop()), "boot").contains("multi-user.target.wants/tenant@shop.service\t")
+    );
     let made = rendered(&quiet());
     assert!(!text(&made, "boot").contains(".wants/"));
     assert!(made.units.iter().all(|unit| !unit.autostart));
@@ -205,10 +277,19 @@ fn only_a_running_tenant_is_wanted() {
 fn every_link_of_the_boot_has_its_file() {
     for tenant in [shop(), quick(), quiet()] {
         let made = rendered(&tenant);
-        for line in text(&made, "boot").lines().chain(text(&made, "mount-boot").lines()) {
+        for line in text(&made, "boot")
+            .lines()
+            .chain(text(&made, "mount-boot").lines())
+        {
             let (_, target) = line.split_once('\t').unwrap();
-            let inside = made.files.keys().any(|path| path == target || path.starts_with(&format!("{target}/")));
-            assert!(inside || target.starts_with("/usr/lib/systemd/system/"), "{line}");
+            let inside = made
+                .files
+                .keys()
+                .any(|path| path == target || path.starts_with(&format!("{target}/")));
+            assert!(
+                inside || target.starts_with("/usr/lib/systemd/system/"),
+                "{line}"
+            );
         }
     }
 }
@@ -219,7 +300,10 @@ fn required_units_are_owned() {
         let made = rendered(&tenant);
         for unit in &made.units {
             for required in &unit.requires {
-                let known = made.units.iter().any(|one| one.name == *required && one.kind == UnitKind::Mount);
+                let known = made
+                    .units
+                    .iter()
+                    .any(|one| one.name == *required && one.kind == UnitKind::Mount);
                 assert!(known, "{} requires {required}", unit.name);
             }
         }
@@ -231,7 +315,15 @@ fn a_network_of_another_mode_is_not_drawn() {
     let mut vlan = quick();
     vlan.networks[0].mode = NetworkMode::Vlan;
     let made = rendered(&vlan);
-    assert!(!made.files.keys().any(|path| path.starts_with("network/") || path.starts_with("nftables/")));
-    let main = text(&made, "system/systemd-nspawn@tenant-001-main.service.d/50-bitbuilder.conf");
+    assert!(
+        !made
+            .files
+            .keys()
+            .any(|path| path.starts_with("network/") || path.starts_with("nftables/"))
+    );
+    let main = text(
+        &made,
+        "system/systemd-nspawn@tenant-001-main.service.d/50-bitbuilder.conf",
+    );
     assert!(main.contains("--private-network"));
 }

@@ -14,11 +14,22 @@ pub(super) fn rules(scene: &Scene<'_>, table: &mut Table<'_>) {
     table.hook(CHAIN, "filter", "prerouting", PRIORITY);
     let own = |right: &str, left: Value| is(concat(&[meta("iifname"), left]), json!(right));
 
-    table.rule(CHAIN, "not of this tenant", vec![is_not(meta("iifname"), json!("@ports")), accept()]);
+    table.rule(
+        CHAIN,
+        "not of this tenant",
+        vec![is_not(meta("iifname"), json!("@ports")), accept()],
+    );
     let mac = concat(&[meta("iifname"), field("ether", "saddr")]);
-    table.rule(CHAIN, "another's MAC address", vec![is_not(mac, json!("@macs")), drop()]);
+    table.rule(
+        CHAIN,
+        "another's MAC address",
+        vec![is_not(mac, json!("@macs")), drop()],
+    );
 
-    let arp = [is(field("arp", "htype"), json!(1)), is(field("arp", "ptype"), json!("ip"))];
+    let arp = [
+        is(field("arp", "htype"), json!(1)),
+        is(field("arp", "ptype"), json!("ip")),
+    ];
     let mut said = arp.to_vec();
     said.push(own("@macs", field("arp", "saddr ether")));
     let mut probe = said.clone();
@@ -37,8 +48,16 @@ pub(super) fn rules(scene: &Scene<'_>, table: &mut Table<'_>) {
             accept(),
         ],
     );
-    table.rule(CHAIN, "only the host answers DHCP", vec![is(field("udp", "sport"), json!(67)), drop()]);
-    table.rule(CHAIN, "IPv4", vec![own("@ipv4", field("ip", "saddr")), accept()]);
+    table.rule(
+        CHAIN,
+        "only the host answers DHCP",
+        vec![is(field("udp", "sport"), json!(67)), drop()],
+    );
+    table.rule(
+        CHAIN,
+        "IPv4",
+        vec![own("@ipv4", field("ip", "saddr")), accept()],
+    );
     ipv6(table, own);
     table.rule(CHAIN, "everything else", vec![drop()]);
 }
@@ -56,13 +75,21 @@ fn ipv6(table: &mut Table<'_>, own: impl Fn(&str, Value) -> Value) {
     table.rule(
         CHAIN,
         "only the host answers DHCPv6",
-        vec![is(field("ip6", "nexthdr"), json!("udp")), is(field("udp", "sport"), json!(547)), drop()],
+        vec![
+            is(field("ip6", "nexthdr"), json!("udp")),
+            is(field("udp", "sport"), json!(547)),
+            drop(),
+        ],
     );
     let target = concat(&[meta("iifname"), field("icmpv6", "taddr")]);
     table.rule(
         CHAIN,
         "another's neighbour",
-        vec![kind(&["nd-neighbor-advert"]), is_not(target, json!("@ipv6")), drop()],
+        vec![
+            kind(&["nd-neighbor-advert"]),
+            is_not(target, json!("@ipv6")),
+            drop(),
+        ],
     );
     table.rule(
         CHAIN,
@@ -73,22 +100,34 @@ fn ipv6(table: &mut Table<'_>, own: impl Fn(&str, Value) -> Value) {
             accept(),
         ],
     );
-    table.rule(CHAIN, "IPv6", vec![own("@ipv6", field("ip6", "saddr")), accept()]);
+    table.rule(
+        CHAIN,
+        "IPv6",
+        vec![own("@ipv6", field("ip6", "saddr")), accept()],
+    );
 }
 
 fn sets(scene: &Scene<'_>, table: &mut Table<'_>) {
     let ports = scene.ports().map(|port| json!(port.link)).collect();
     table.set("ports", json!("ifname"), ports);
     let pair = |port: &Port<'_>, value: Value| json!({"concat": [port.link, value]});
-    let macs = scene.ports().map(|port| pair(port, json!(port.mac))).collect();
+    let macs = scene
+        .ports()
+        .map(|port| pair(port, json!(port.mac)))
+        .collect();
     table.set("macs", json!(["ifname", "ether_addr"]), macs);
-    let ipv4 = scene.ports().map(|port| pair(port, json!(port.address))).collect();
+    let ipv4 = scene
+        .ports()
+        .map(|port| pair(port, json!(port.address)))
+        .collect();
     table.set("ipv4", json!(["ifname", "ipv4_addr"]), ipv4);
     let ipv6 = scene
         .ports()
         .flat_map(|port| {
             let global = port.ipv6.map(|address| pair(port, json!(address)));
-            [Some(pair(port, json!(port.link_local))), global].into_iter().flatten()
+            [Some(pair(port, json!(port.link_local))), global]
+                .into_iter()
+                .flatten()
         })
         .collect();
     table.set("ipv6", json!(["ifname", "ipv6_addr"]), ipv6);

@@ -25,7 +25,11 @@ pub(super) fn rules(scene: &Scene<'_>, table: &mut Table<'_>) {
 
 fn input(scene: &Scene<'_>, table: &mut Table<'_>) {
     table.hook("input", "filter", "input", 0);
-    table.rule("input", "not of this tenant", vec![is_not(meta("iifname"), json!("@links")), accept()]);
+    table.rule(
+        "input",
+        "not of this tenant",
+        vec![is_not(meta("iifname"), json!("@links")), accept()],
+    );
     table.rule("input", "answers to the host", vec![answers(), accept()]);
     for bridge in scene.bridges.iter().filter(|bridge| bridge.network.dhcp) {
         table.rule(
@@ -33,14 +37,22 @@ fn input(scene: &Scene<'_>, table: &mut Table<'_>) {
             "DHCP",
             vec![
                 is(meta("iifname"), json!(bridge.allocated.link)),
-                is(field("ip", "daddr"), any_of(&[json!(bridge.gateway), json!("255.255.255.255")])),
+                is(
+                    field("ip", "daddr"),
+                    any_of(&[json!(bridge.gateway), json!("255.255.255.255")]),
+                ),
                 is(field("udp", "sport"), json!(68)),
                 is(field("udp", "dport"), json!(67)),
                 accept(),
             ],
         );
     }
-    let kinds = ["nd-router-solicit", "nd-neighbor-solicit", "nd-neighbor-advert"].map(|kind| json!(kind));
+    let kinds = [
+        "nd-router-solicit",
+        "nd-neighbor-solicit",
+        "nd-neighbor-advert",
+    ]
+    .map(|kind| json!(kind));
     table.rule(
         "input",
         "neighbour discovery",
@@ -65,22 +77,40 @@ fn forward(scene: &Scene<'_>, table: &mut Table<'_>) {
     for chain in ["inbound", "outbound", "between", "rules"] {
         table.chain(chain);
     }
-    let mut add = |comment: &str, expressions: Vec<Value>| table.rule("forward", comment, expressions);
-    add("another tenant", vec![to_us(), not_from_us(), group("iifgroup"), drop()]);
-    add("another tenant", vec![from_us(), not_to_us(), group("oifgroup"), drop()]);
+    let mut add =
+        |comment: &str, expressions: Vec<Value>| table.rule("forward", comment, expressions);
+    add(
+        "another tenant",
+        vec![to_us(), not_from_us(), group("iifgroup"), drop()],
+    );
+    add(
+        "another tenant",
+        vec![from_us(), not_to_us(), group("oifgroup"), drop()],
+    );
     add("inbound", vec![to_us(), not_from_us(), jump("inbound")]);
     add("outbound", vec![from_us(), not_to_us(), jump("outbound")]);
-    add("between networks", vec![from_us(), to_us(), jump("between")]);
+    add(
+        "between networks",
+        vec![from_us(), to_us(), jump("between")],
+    );
 
     for chain in ["inbound", "outbound", "between"] {
         table.rule(chain, "answers", vec![answers(), accept()]);
     }
-    table.rule("inbound", "published ports", vec![published(), jump("rules")]);
+    table.rule(
+        "inbound",
+        "published ports",
+        vec![published(), jump("rules")],
+    );
     table.rule("inbound", "published ports", vec![published(), accept()]);
     table.rule("inbound", "everything else", vec![drop()]);
 
     let without_nat = is_not(meta("iifname"), json!("@nat"));
-    table.rule("outbound", "a network without NAT ends here", vec![without_nat, drop()]);
+    table.rule(
+        "outbound",
+        "a network without NAT ends here",
+        vec![without_nat, drop()],
+    );
     table.rule("outbound", "", vec![jump("rules")]);
     table.rule("outbound", "", vec![accept()]);
 
@@ -90,7 +120,11 @@ fn forward(scene: &Scene<'_>, table: &mut Table<'_>) {
         table.rule(
             "between",
             "within one network",
-            vec![is(meta("iifname"), link.clone()), is(meta("oifname"), link), accept()],
+            vec![
+                is(meta("iifname"), link.clone()),
+                is(meta("oifname"), link),
+                accept(),
+            ],
         );
     }
     table.rule("between", "", vec![jump("rules")]);

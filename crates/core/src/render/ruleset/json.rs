@@ -27,8 +27,15 @@ impl<'a> Table<'a> {
     /// would fail.
     pub(super) fn commands(self) -> Vec<Value> {
         let table = json!({"table": {"family": self.family, "name": self.name}});
-        let head = [json!({"add": table}), json!({"delete": table}), json!({"add": table})];
-        head.into_iter().chain(self.objects).chain(self.rules).collect()
+        let head = [
+            json!({"add": table}),
+            json!({"delete": table}),
+            json!({"add": table}),
+        ];
+        head.into_iter()
+            .chain(self.objects)
+            .chain(self.rules)
+            .collect()
     }
 
     /// Name of the table, for log lines.
@@ -76,7 +83,10 @@ impl<'a> Table<'a> {
 
 /// The end of a comment tells more than its beginning: `file:line`.
 fn shortened(comment: &str) -> String {
-    let clean: String = comment.chars().filter(|c| !c.is_control() && *c != '"').collect();
+    let clean: String = comment
+        .chars()
+        .filter(|c| !c.is_control() && *c != '"')
+        .collect();
     let mut start = clean.len().saturating_sub(COMMENT_MAX);
     while !clean.is_char_boundary(start) {
         start += 1;

@@ -44,5 +44,9 @@ pub(super) fn render(scene: &Scene<'_>, set: &mut Set) {
 
 /// Names of the tenant's bridges, as elements of a set.
 fn bridges(scene: &Scene<'_>) -> Vec<serde_json::Value> {
-    scene.bridges.iter().map(|bridge| json!(bridge.allocated.link)).collect()
+    scene
+        .bridges
+        .iter()
+        .map(|bridge| json!(bridge.allocated.link))
+        .collect()
 }

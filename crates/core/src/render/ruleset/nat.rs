@@ -26,7 +26,12 @@ pub(super) fn rules(scene: &Scene<'_>, table: &mut Table<'_>) {
 fn publish_port(publish: &Publish, port: &Port<'_>, table: &mut Table<'_>) {
     let comment = publish.origin.to_string();
     let protocol = publish.protocol.to_string();
-    let local = || is(json!({"fib": {"result": "type", "flags": ["daddr"]}}), json!("local"));
+    let local = || {
+        is(
+            json!({"fib": {"result": "type", "flags": ["daddr"]}}),
+            json!("local"),
+        )
+    };
     // Tenants do not reach each other by way of the host's ports.
     let outside = is_not(meta("iifgroup"), json!(TENANT_LINK_GROUP));
     // There is no way from ::1 to another link, as there is from 127.0.0.1 with route_localnet.
@@ -42,7 +47,13 @@ fn publish_port(publish: &Publish, port: &Port<'_>, table: &mut Table<'_>) {
         ]);
         table.rule(chain, &comment, rule);
     };
-    add("dstnat", vec![outside.clone()], "ipv4", "ip", json!(port.address));
+    add(
+        "dstnat",
+        vec![outside.clone()],
+        "ipv4",
+        "ip",
+        json!(port.address),
+    );
     add("dstnat-host", Vec::new(), "ipv4", "ip", json!(port.address));
     if let Some(address) = port.ipv6 {
         add("dstnat", vec![outside], "ipv6", "ip6", json!(address));
@@ -61,7 +72,10 @@ fn masquerade(scene: &Scene<'_>, table: &mut Table<'_>) {
             vec![
                 is(meta("oifname"), json!("@links")),
                 published(),
-                is(json!({"fib": {"result": "type", "flags": ["saddr"]}}), json!("local")),
+                is(
+                    json!({"fib": {"result": "type", "flags": ["saddr"]}}),
+                    json!("local"),
+                ),
                 masquerade(),
             ],
         );

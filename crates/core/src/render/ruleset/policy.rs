@@ -22,17 +22,29 @@ enum End {
 pub(super) fn routed(scene: &Scene<'_>, table: &mut Table<'_>) {
     for rule in &scene.tenant.firewall {
         if rule.from != Endpoint::Host && rule.to != Endpoint::Host {
-            for matches in both(routed_end(scene, &rule.from, End::From), routed_end(scene, &rule.to, End::To)) {
+            for matches in both(
+                routed_end(scene, &rule.from, End::From),
+                routed_end(scene, &rule.to, End::To),
+            ) {
                 add(table, "rules", rule, matches, true);
             }
         }
     }
-    let from_host: Vec<_> = scene.tenant.firewall.iter().filter(|rule| rule.from == Endpoint::Host).collect();
+    let from_host: Vec<_> = scene
+        .tenant
+        .firewall
+        .iter()
+        .filter(|rule| rule.from == Endpoint::Host)
+        .collect();
     if from_host.is_empty() {
         return;
     }
     table.hook("output", "filter", "output", 0);
-    table.rule("output", "", vec![is_not(meta("oifname"), json!("@links")), accept()]);
+    table.rule(
+        "output",
+        "",
+        vec![is_not(meta("oifname"), json!("@links")), accept()],
+    );
     table.rule("output", "", vec![super::json::answers(), accept()]);
     for rule in from_host {
         for matches in routed_end(scene, &rule.to, End::To) {
@@ -59,7 +71,10 @@ pub(super) fn bridged(scene: &Scene<'_>, table: &mut Table<'_>) {
         .firewall
         .iter()
         .map(|rule| {
-            let ends = both(bridged_end(scene, &rule.from, End::From), bridged_end(scene, &rule.to, End::To));
+            let ends = both(
+                bridged_end(scene, &rule.from, End::From),
+                bridged_end(scene, &rule.to, End::To),
+            );
             (rule, ends)
         })
         .filter(|(_, ends)| !ends.is_empty())
@@ -69,18 +84,37 @@ pub(super) fn bridged(scene: &Scene<'_>, table: &mut Table<'_>) {
     }
     let chain = "forward";
     table.hook(chain, "filter", "forward", 0);
-    table.rule(chain, "not of this tenant", vec![is_not(meta("iifname"), json!("@ports")), accept()]);
-    table.rule(chain, "ARP", vec![is(field("ether", "type"), json!("arp")), accept()]);
+    table.rule(
+        chain,
+        "not of this tenant",
+        vec![is_not(meta("iifname"), json!("@ports")), accept()],
+    );
+    table.rule(
+        chain,
+        "ARP",
+        vec![is(field("ether", "type"), json!("arp")), accept()],
+    );
     let discovery = ["nd-neighbor-solicit", "nd-neighbor-advert"].map(|kind| json!(kind));
-    table.rule(chain, "neighbour discovery", vec![is(field("icmpv6", "type"), any_of(&discovery)), accept()]);
+    table.rule(
+        chain,
+        "neighbour discovery",
+        vec![is(field("icmpv6", "type"), any_of(&discovery)), accept()],
+    );
     let flags = json!({"&": [field("tcp", "flags"), {"|": ["syn", "ack"]}]});
-    table.rule(chain, "TCP after its first packet", vec![is_not(flags, json!("syn")), accept()]);
+    table.rule(
+        chain,
+        "TCP after its first packet",
+        vec![is_not(flags, json!("syn")), accept()],
+    );
     for (rule, ends) in concerned {
         for matches in ends {
             add(table, chain, rule, matches, false);
         }
         if rule.action == FirewallAction::Accept && rule.protocol != Some(Protocol::Tcp) {
-            let back = both(bridged_end(scene, &rule.to, End::From), bridged_end(scene, &rule.from, End::To));
+            let back = both(
+                bridged_end(scene, &rule.to, End::From),
+                bridged_end(scene, &rule.from, End::To),
+            );
             for mut matches in back {
                 matches.extend(transport(rule, "sport"));
                 matches.push(accept());
@@ -90,7 +124,13 @@ pub(super) fn bridged(scene: &Scene<'_>, table: &mut Table<'_>) {
     }
 }
 
-fn add(table: &mut Table<'_>, chain: &str, rule: &FirewallRule, mut matches: Vec<Value>, answer: bool) {
+fn add(
+    table: &mut Table<'_>,
+    chain: &str,
+    rule: &FirewallRule,
+    mut matches: Vec<Value>,
+    answer: bool,
+) {
     matches.extend(transport(rule, "dport"));
     let comment = rule.origin.to_string();
     if rule.log {
@@ -101,7 +141,9 @@ fn add(table: &mut Table<'_>, chain: &str, rule: &FirewallRule, mut matches: Vec
     }
     matches.push(match rule.action {
         FirewallAction::Accept => accept(),
-        FirewallAction::Reject if answer => json!({"reject": {"type": "icmpx", "expr": "admin-prohibited"}}),
+        FirewallAction::Reject if answer => {
+            json!({"reject": {"type": "icmpx", "expr": "admin-prohibited"}})
+        }
         FirewallAction::Drop | FirewallAction::Reject => drop(),
     });
     table.rule(chain, &comment, matches);
@@ -112,7 +154,13 @@ fn transport(rule: &FirewallRule, port: &str) -> Vec<Value> {
     let ports: Vec<Value> = rule
         .ports
         .iter()
-        .map(|(first, last)| if first == last { json!(first) } else { json!({"range": [first, last]}) })
+        .map(|(first, last)| {
+            if first == last {
+                json!(first)
+            } else {
+                json!({"range": [first, last]})
+            }
+        })
         .collect();
     match (rule.protocol, ports.as_slice()) {
         (Some(protocol), []) => vec![is(meta("l4proto"), json!(protocol.to_string()))],
@@ -129,13 +177,18 @@ fn transport(rule: &FirewallRule, port: &str) -> Vec<Value> {
 /// Every combination of the ways to meet one end and the other; an end of one address family meets only its own.
 fn both(from: Vec<Vec<Value>>, to: Vec<Vec<Value>>) -> Vec<Vec<Value>> {
     from.iter()
-        .flat_map(|from| to.iter().map(move |to| [from.as_slice(), to.as_slice()].concat()))
+        .flat_map(|from| {
+            to.iter()
+                .map(move |to| [from.as_slice(), to.as_slice()].concat())
+        })
         .filter(|matches| !(mentions(matches, "ip") && mentions(matches, "ip6")))
         .collect()
 }
 
 fn mentions(matches: &[Value], protocol: &str) -> bool {
-    matches.iter().any(|one| one["match"]["left"]["payload"]["protocol"] == protocol)
+    matches
+        .iter()
+        .any(|one| one["match"]["left"]["payload"]["protocol"] == protocol)
 }
 
 /// Ways to meet an endpoint of a routed packet; none when it cannot be there.
@@ -155,9 +208,15 @@ fn routed_end(scene: &Scene<'_>, endpoint: &Endpoint, end: End) -> Vec<Vec<Value
             .map(|bridge| vec![is(meta(interface), json!(bridge.allocated.link))])
             .collect(),
         Endpoint::Workload(name) => {
-            let ports = scene.workload(name).map_or(&[][..], |workload| &workload.ports);
+            let ports = scene
+                .workload(name)
+                .map_or(&[][..], |workload| &workload.ports);
             let ipv4: Vec<Value> = ports.iter().map(|port| json!(port.address)).collect();
-            let ipv6: Vec<Value> = ports.iter().filter_map(|port| port.ipv6).map(|address| json!(address)).collect();
+            let ipv6: Vec<Value> = ports
+                .iter()
+                .filter_map(|port| port.ipv6)
+                .map(|address| json!(address))
+                .collect();
             [("ip", ipv4), ("ip6", ipv6)]
                 .into_iter()
                 .filter(|(_, addresses)| !addresses.is_empty())
@@ -165,7 +224,12 @@ fn routed_end(scene: &Scene<'_>, endpoint: &Endpoint, end: End) -> Vec<Vec<Value
                 .collect()
         }
         Endpoint::Subnet4(subnet) => {
-            vec![vec![within("ip", address, subnet.address.into(), subnet.prefix)]]
+            vec![vec![within(
+                "ip",
+                address,
+                subnet.address.into(),
+                subnet.prefix,
+            )]]
         }
         Endpoint::Subnet6(prefix, length) => {
             vec![vec![within("ip6", address, (*prefix).into(), *length)]]
@@ -192,7 +256,12 @@ fn bridged_end(scene: &Scene<'_>, endpoint: &Endpoint, end: End) -> Vec<Vec<Valu
             .map(|workload| workload.ports.iter().map(|port| json!(port.link)).collect())
             .unwrap_or_default()),
         Endpoint::Subnet4(subnet) => {
-            vec![vec![within("ip", address, subnet.address.into(), subnet.prefix)]]
+            vec![vec![within(
+                "ip",
+                address,
+                subnet.address.into(),
+                subnet.prefix,
+            )]]
         }
         Endpoint::Subnet6(prefix, length) => {
             vec![vec![within("ip6", address, (*prefix).into(), *length)]]
@@ -201,9 +270,16 @@ fn bridged_end(scene: &Scene<'_>, endpoint: &Endpoint, end: End) -> Vec<Vec<Valu
 }
 
 fn links_of_network(scene: &Scene<'_>, name: &Name) -> Vec<Value> {
-    scene.ports().filter(|port| port.network == name).map(|port| json!(port.link)).collect()
+    scene
+        .ports()
+        .filter(|port| port.network == name)
+        .map(|port| json!(port.link))
+        .collect()
 }
 
 fn within(protocol: &str, address: &str, prefix: IpAddr, length: u8) -> Value {
-    is(field(protocol, address), json!({"prefix": {"addr": prefix, "len": length}}))
+    is(
+        field(protocol, address),
+        json!({"prefix": {"addr": prefix, "len": length}}),
+    )
 }
