@@ -1,0 +1,416 @@
+//! `.gitops/config.yaml`: rules for the whole host, with defaults for what is not written.
+
+use super::decode::{At, Cx, Table, words, written};
+use super::scalar::{GitRef, GitUrl, IfName, Int, Line, Subnet6};
+use super::source::Span;
+use super::value;
+use crate::model::{
+    Millis, Name, Notification, Policy, Pools, Quota, Retention, Storage, Subnet4, Sync,
+    TemplateSource, Verify, VerifyCommits,
+};
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+words!(VerifyCommits {
+    "required" => VerifyCommits::Required,
+    "warn" => VerifyCommits::Warn,
+    "off" => VerifyCommits::Off,
+});
+
+words!(Quota {
+    "btrfs" => Quota::Btrfs,
+    "ext4-project" => Quota::Ext4Project,
+    "xfs-project" => Quota::XfsProject,
+    "none" => Quota::None,
+});
+
+written! {
+    /// `.gitops/config.yaml` of the system repository: rules for the whole host.
+    struct PolicyDoc {
+        /// When repositories are fetched.
+        optional "sync" sync: SyncDoc,
+        /// How commits are verified, unless the registry says otherwise for a tenant.
+        optional "verify" verify: VerifyDoc,
+        /// Pools that networks of tenants are taken from.
+        optional "pools" pools: PoolsDoc,
+        /// Quotas and encryption of tenant data.
+        optional "storage" storage: StorageDoc,
+        /// What is kept and for how long.
+        optional "retention" retention: RetentionDoc,
+        /// Who is told of events.
+        optional "notifications" notifications: Vec<NotificationDoc>,
+        /// Template repositories by name.
+        optional "templates" templates: Table<TemplateDoc>,
+        /// Rules for lifecycle scripts.
+        optional "hooks" hooks: HooksDoc,
+    }
+}
+
+written! {
+    /// When repositories are fetched.
+    struct SyncDoc {
+        /// Between two fetches; 5min by default.
+        optional "interval" interval: Millis,
+        /// Random delay added to the interval; 30s by default.
+        optional "jitter" jitter: Millis,
+        /// Longest time of one fetch; 2min by default.
+        optional "timeout" timeout: Millis,
+    }
+}
+
+written! {
+    /// How commits are verified.
+    struct VerifyDoc {
+        /// Whether a commit needs a good signature; off by default.
+        optional "commits" commits: VerifyCommits,
+        /// Fingerprints (`SHA256:...`) or key names of those who may sign.
+        optional "signers" signers: Vec<At<Line>>,
+    }
+}
+
+written! {
+    /// Pools that networks of tenants are taken from.
+    struct PoolsDoc {
+        /// Private IPv4 network that tenant subnets are cut from; 10.64.0.0/10 by default.
+        optional "ipv4" ipv4: Subnet4,
+        /// Unique local IPv6 network that tenant subnets (/64) are cut from; fd00:bb::/32 by default.
+        optional "ipv6" ipv6: Subnet6,
+        /// VXLAN network identifiers, `first-last`; 1048576-2097151 by default.
+        optional "vni" vni: Range<1, 16_777_215>,
+        /// VLAN ids, `first-last`; 1000-1999 by default.
+        optional "vlan" vlan: Range<1, 4094>,
+        /// UDP ports of WireGuard, `first-last`; 51820-52843 by default.
+        optional "wireguard" wireguard: Range<1024, 65535>,
+        /// Links that may carry VLANs of tenants; none by default.
+        optional "trunks" trunks: Vec<At<IfName>>,
+    }
+}
+
+written! {
+    /// Quotas and encryption of tenant data.
+    struct StorageDoc {
+        /// How the disk limit of a tenant is enforced; none by default.
+        optional "quota" quota: Quota,
+        /// Whether tenant data is encrypted; false by default.
+        optional "encrypt" encrypt: bool,
+    }
+}
+
+written! {
+    /// What is kept and for how long.
+    struct RetentionDoc {
+        /// Generations of a tenant that are kept, the current one included; 10 by default.
+        optional "generations" generations: Int<2, 10_000>,
+        /// How long the data of a removed tenant is kept; 30d by default.
+        optional "removedTenants" removed_tenants: Millis,
+    }
+}
+
+written! {
+    /// A receiver of events.
+    struct NotificationDoc {
+        /// URL that gets a POST, https only.
+        required "webhook" webhook: Line,
+        /// Kinds of events; all when it is not written.
+        optional "events" events: Vec<At<Name>>,
+    }
+}
+
+written! {
+    /// A template repository.
+    struct TemplateDoc {
+        /// Git URL.
+        required "repository" repository: GitUrl,
+        /// Branch, tag or commit; `main` by default.
+        optional "ref" reference: GitRef,
+    }
+}
+
+written! {
+    /// Rules for lifecycle scripts.
+    struct HooksDoc {
+        /// Longest time of one script; 1min by default.
+        optional "timeout" timeout: Millis,
+    }
+}
+
+/// A range of numbers, `first-last`, within bounds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Range<const MIN: u32, const MAX: u32>(u32, u32);
+
+impl<const MIN: u32, const MAX: u32> super::scalar::Scalar for Range<MIN, MAX> {
+    const EXPECTED: &'static str = "a range such as `1000-1999`";
+    const RULE: &'static str = "range";
+
+    fn parse(text: &str) -> Result<Self, super::scalar::Wrong> {
+        let parsed = text.split_once('-').and_then(|(first, last)| {
+            let number = |text: &str| text.parse::<u32>().ok().filter(|n| (MIN..=MAX).contains(n));
+            Some((number(first)?, number(last)?)).filter(|(first, last)| first <= last)
+        });
+        parsed
+            .map(|(first, last)| Self(first, last))
+            .ok_or_else(|| {
+                super::scalar::Wrong::new(format!("`{text}` is not a range within {MIN} to {MAX}"))
+                    .help(format!("write first and last, as in `{MIN}-{MAX}`"))
+            })
+    }
+
+    fn schema() -> serde_json::Value {
+        serde_json::json!({ "type": "string", "pattern": "^[0-9]+-[0-9]+$" })
+    }
+}
+
+/// The policy of a host whose repository has no `.gitops/config.yaml`.
+pub fn default_policy() -> Policy {
+    Policy {
+        sync: Sync {
+            interval: Millis(5 * 60 * 1000),
+            jitter: Millis(30 * 1000),
+            timeout: Millis(2 * 60 * 1000),
+        },
+        verify: Verify {
+            commits: VerifyCommits::Off,
+            signers: Vec::new(),
+        },
+        pools: Pools {
+            ipv4: (Ipv4Addr::new(10, 64, 0, 0), 10),
+            ipv6: (Ipv6Addr::new(0xfd00, 0xbb, 0, 0, 0, 0, 0, 0), 32),
+            vni: (1 << 20, (2 << 20) - 1),
+            vlan: (1000, 1999),
+            wireguard: (51820, 52843),
+            trunks: Vec::new(),
+        },
+        storage: Storage {
+            quota: Quota::None,
+            encrypt: false,
+        },
+        retention: Retention {
+            generations: 10,
+            removed_tenants: Millis(30 * 86_400_000),
+        },
+        notifications: Vec::new(),
+        templates: Vec::new(),
+        hook_timeout: Millis(60 * 1000),
+    }
+}
+
+/// The policy that `doc` says, defaults filled in.
+pub(crate) fn policy(doc: PolicyDoc, cx: &mut Cx<'_>) -> Policy {
+    let mut policy = default_policy();
+    if let Some(doc) = doc.sync {
+        sync(&doc.value, &mut policy.sync, cx);
+    }
+    if let Some(doc) = &doc.verify {
+        policy.verify = verify(&doc.value, cx);
+    }
+    if let Some(doc) = doc.pools {
+        pools(doc.value, &mut policy.pools, cx);
+    }
+    if let Some(doc) = doc.storage {
+        policy.storage.quota = value(doc.value.quota, policy.storage.quota);
+        policy.storage.encrypt = value(doc.value.encrypt, policy.storage.encrypt);
+    }
+    if let Some(At { value: doc, .. }) = doc.retention {
+        let retention = &mut policy.retention;
+        retention.generations = doc.generations.map_or(retention.generations, |n| n.value.0);
+        retention.removed_tenants = value(doc.removed_tenants, retention.removed_tenants);
+    }
+    let receivers = doc.notifications.into_iter().flat_map(|list| list.value);
+    policy.notifications = receivers.filter_map(|doc| notification(doc, cx)).collect();
+    let templates = doc.templates.into_iter().flat_map(|table| table.value.0);
+    policy.templates = templates
+        .filter_map(|(name, doc)| template(&name, doc, cx))
+        .collect();
+    if let Some(timeout) = doc.hooks.and_then(|hooks| hooks.value.timeout) {
+        at_least(&timeout, 1000, "1s", cx);
+        policy.hook_timeout = timeout.value;
+    }
+    policy
+}
+
+fn sync(doc: &SyncDoc, sync: &mut Sync, cx: &mut Cx<'_>) {
+    if let Some(interval) = &doc.interval {
+        at_least(interval, 10_000, "10s", cx);
+        sync.interval = interval.value;
+    }
+    if let Some(timeout) = &doc.timeout {
+        at_least(timeout, 1000, "1s", cx);
+        sync.timeout = timeout.value;
+    }
+    sync.jitter = doc
+        .jitter
+        .as_ref()
+        .map_or(sync.jitter, |jitter| jitter.value);
+}
+
+/// Reports a duration that is too short to be meant.
+pub(crate) fn at_least(duration: &At<Millis>, least: u64, text: &str, cx: &mut Cx<'_>) {
+    if duration.value.0 < least {
+        let message = format!("a duration of at least {text} is expected here");
+        cx.error_help(
+            duration.span,
+            "duration",
+            message,
+            format!("write `{text}` or more"),
+        );
+    }
+}
+
+/// How commits are verified, from policy or registry.
+pub(crate) fn verify(doc: &VerifyDoc, cx: &mut Cx<'_>) -> Verify {
+    let commits = doc
+        .commits
+        .as_ref()
+        .map_or(VerifyCommits::Off, |word| word.value);
+    let signers: Vec<String> = doc
+        .signers
+        .iter()
+        .flat_map(|list| &list.value)
+        .map(|signer| signer.value.0.clone())
+        .collect();
+    if commits != VerifyCommits::Off && signers.is_empty() {
+        let span = doc.commits.as_ref().map_or(doc.span, |word| word.span);
+        cx.error_help(
+            span,
+            "no-signers",
+            "commits are to be verified, but nobody may sign",
+            "add `signers`, fingerprints as `ssh-keygen -lf key.pub` prints them".to_owned(),
+        );
+    }
+    Verify { commits, signers }
+}
+
+fn pools(doc: PoolsDoc, pools: &mut Pools, cx: &mut Cx<'_>) {
+    if let Some(ipv4) = doc.ipv4 {
+        private4(ipv4.value, ipv4.span, cx);
+        if ipv4.value.prefix > 24 {
+            let message = format!(
+                "the pool `{}` is smaller than one subnet of a tenant",
+                ipv4.value
+            );
+            cx.error_help(
+                ipv4.span,
+                "pool-size",
+                message,
+                "write a prefix length of at most 24".to_owned(),
+            );
+        }
+        pools.ipv4 = (ipv4.value.address, ipv4.value.prefix);
+    }
+    if let Some(At {
+        value: Subnet6(address, prefix),
+        span,
+    }) = doc.ipv6
+    {
+        unique_local(address, span, cx);
+        if prefix > 64 {
+            let message = "the pool is smaller than one subnet of a tenant (/64)";
+            cx.error_help(
+                span,
+                "pool-size",
+                message,
+                "write a prefix length of at most 64".to_owned(),
+            );
+        }
+        pools.ipv6 = (address, prefix);
+    }
+    let small = |n: u32| u16::try_from(n).unwrap_or(u16::MAX);
+    if let Some(At {
+        value: Range(first, last),
+        ..
+    }) = doc.vni
+    {
+        pools.vni = (first, last);
+    }
+    if let Some(At {
+        value: Range(first, last),
+        ..
+    }) = doc.vlan
+    {
+        pools.vlan = (small(first), small(last));
+    }
+    if let Some(At {
+        value: Range(first, last),
+        ..
+    }) = doc.wireguard
+    {
+        pools.wireguard = (small(first), small(last));
+    }
+    if let Some(trunks) = doc.trunks {
+        pools.trunks = trunks.value.into_iter().map(|link| link.value.0).collect();
+    }
+}
+
+/// Reports an IPv4 network that is not private: machines of the Internet would become unreachable.
+pub(crate) fn private4(subnet: Subnet4, span: Span, cx: &mut Cx<'_>) {
+    let private = [
+        ([10, 0, 0, 0], 8),
+        ([172, 16, 0, 0], 12),
+        ([192, 168, 0, 0], 16),
+        ([100, 64, 0, 0], 10),
+    ];
+    let fits = private.iter().any(|(address, prefix)| {
+        subnet.prefix >= *prefix
+            && Subnet4::containing(Ipv4Addr::from(*address), *prefix).contains(subnet.address)
+    });
+    if !fits {
+        cx.error_help(
+            span,
+            "public-subnet",
+            format!("`{subnet}` is not a private network"),
+            "take it from 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 or 100.64.0.0/10".to_owned(),
+        );
+    }
+}
+
+/// Reports an IPv6 network that is not unique local, RFC 4193.
+pub(crate) fn unique_local(address: Ipv6Addr, span: Span, cx: &mut Cx<'_>) {
+    if address.segments()[0] & 0xfe00 != 0xfc00 {
+        cx.error_help(
+            span,
+            "public-subnet",
+            format!("`{address}` is not in a unique local network"),
+            "take it from fd00::/8".to_owned(),
+        );
+    }
+}
+
+fn notification(doc: NotificationDoc, cx: &mut Cx<'_>) -> Option<Notification> {
+    let webhook = doc.webhook?;
+    https(&webhook, "webhook-url", cx)?;
+    let events = doc.events.into_iter().flat_map(|list| list.value);
+    Some(Notification {
+        webhook: webhook.value.0,
+        events: events.map(|event| event.value.to_string()).collect(),
+    })
+}
+
+/// Reports a URL that is not https with a host.
+pub(crate) fn https(url: &At<Line>, rule: &str, cx: &mut Cx<'_>) -> Option<()> {
+    let text = url.value.0.as_str();
+    let host = text
+        .strip_prefix("https://")
+        .and_then(|rest| rest.split('/').next());
+    let plain = !text.contains(|c: char| c.is_whitespace() || c == '"' || c == '\\');
+    if plain && host.is_some_and(|host| !host.is_empty() && !host.contains('@')) {
+        return Some(());
+    }
+    let help = "write `https://host/path`, without a user name or password".to_owned();
+    cx.error_help(
+        url.span,
+        rule,
+        format!("`{text}` is not a usable URL"),
+        help,
+    );
+    None
+}
+
+fn template(name: &At<String>, doc: TemplateDoc, cx: &mut Cx<'_>) -> Option<TemplateSource> {
+    let name = super::key_name(name, cx);
+    Some(TemplateSource {
+        name: name?,
+        repository: doc.repository?.value.0,
+        reference: doc
+            .reference
+            .map_or_else(|| "main".into(), |text| text.value.0),
+    })
+}
