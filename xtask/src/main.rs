@@ -2,6 +2,7 @@
 
 mod machine;
 mod repository;
+mod template;
 
 use clap::{Parser, Subcommand};
 use machine::Machine;
@@ -34,6 +35,11 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         command: Vec<String>,
     },
+    /// Templates of machines.
+    Template {
+        #[command(subcommand)]
+        command: TemplateTask,
+    },
     /// Kill PID 1 of the host: a crash.
     Crash,
     /// Boot the host again on the state it has.
@@ -43,6 +49,18 @@ enum Task {
         /// Arguments of journalctl.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
+    },
+}
+
+#[derive(Subcommand)]
+enum TemplateTask {
+    /// Build a template into the cache; prints its directory and digest.
+    Build {
+        /// A directory of `templates/`.
+        name: String,
+        /// Build it twice and compare.
+        #[arg(long)]
+        check_reproducible: bool,
     },
 }
 
@@ -64,6 +82,13 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Task::Down { purge: false } => machine()?.destroy()?,
         Task::Down { purge: true } => machine::purge()?,
         Task::Shell { command } => return machine()?.shell(command),
+        Task::Template {
+            command:
+                TemplateTask::Build {
+                    name,
+                    check_reproducible,
+                },
+        } => template::build(name, *check_reproducible)?,
         Task::Crash => machine()?.crash()?,
         Task::Boot => machine()?.boot()?,
         Task::Journal { arguments } => machine()?.journal(arguments)?,

@@ -20,7 +20,7 @@ pub struct Recipe {
     /// Unix time that tools may write into files (`SOURCE_DATE_EPOCH`), for trees that must come out the same twice.
     pub epoch: Option<u64>,
     /// Script that runs with the tree as working directory once the packages are installed.
-    pub finish: &'static str,
+    pub finish: String,
 }
 
 impl Recipe {
@@ -67,7 +67,7 @@ impl Recipe {
         command::run(&mut self.mmdebstrap(&debs, target))?;
         command::run(
             Command::new("/bin/sh")
-                .args(["-euc", self.finish])
+                .args(["-euc", &self.finish])
                 .current_dir(target),
         )
     }

@@ -4,6 +4,7 @@
 //! - [`cache`]: where slow things are kept, by the hash of their recipe;
 //! - [`debian`]: root file systems from Debian packages;
 //! - [`bed`]: container hosts: a systemd of its own in namespaces of its own;
+//! - [`template`]: the read-only trees that tenants' machines start from;
 //! - [`command`]: running programs with errors that say what was run.
 
 pub mod bed;
@@ -11,3 +12,4 @@ pub mod cache;
 pub mod command;
 pub mod debian;
 pub mod setup;
+pub mod template;

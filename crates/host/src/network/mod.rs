@@ -72,7 +72,10 @@ fn place(host: &dyn Host, files: &BTreeMap<String, Vec<u8>>) -> Result<bool, Hos
     Ok(changed)
 }
 
-fn remove_files<'a>(host: &dyn Host, names: impl Iterator<Item = &'a String>) -> Result<bool, HostError> {
+fn remove_files<'a>(
+    host: &dyn Host,
+    names: impl Iterator<Item = &'a String>,
+) -> Result<bool, HostError> {
     let directory = host.root().network();
     let mut changed = false;
     for name in names {
@@ -86,7 +89,10 @@ fn remove_files<'a>(host: &dyn Host, names: impl Iterator<Item = &'a String>) ->
     Ok(changed)
 }
 
-fn drop_tables<'a>(host: &dyn Host, tables: impl Iterator<Item = &'a (String, String)>) -> Result<(), HostError> {
+fn drop_tables<'a>(
+    host: &dyn Host,
+    tables: impl Iterator<Item = &'a (String, String)>,
+) -> Result<(), HostError> {
     let mut commands = Vec::new();
     for (family, name) in tables {
         let table = serde_json::json!({"table": {"family": family, "name": name}});
@@ -97,11 +103,18 @@ fn drop_tables<'a>(host: &dyn Host, tables: impl Iterator<Item = &'a (String, St
     if commands.is_empty() {
         return Ok(());
     }
-    host.apply_ruleset(serde_json::json!({"nftables": commands}).to_string().as_bytes())
+    host.apply_ruleset(
+        serde_json::json!({"nftables": commands})
+            .to_string()
+            .as_bytes(),
+    )
 }
 
 fn network_files(directory: &Path) -> Result<BTreeMap<String, Vec<u8>>, HostError> {
-    let fail = |source| HostError::File { path: directory.to_path_buf(), source };
+    let fail = |source| HostError::File {
+        path: directory.to_path_buf(),
+        source,
+    };
     let entries = match std::fs::read_dir(directory) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
@@ -121,6 +134,9 @@ fn read_optional(path: &Path) -> Result<Option<Vec<u8>>, HostError> {
     match std::fs::read(path) {
         Ok(content) => Ok(Some(content)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(HostError::File { path: path.to_path_buf(), source }),
+        Err(source) => Err(HostError::File {
+            path: path.to_path_buf(),
+            source,
+        }),
     }
 }

@@ -23,7 +23,12 @@ pub(super) struct Placed {
 
 impl Default for Placed {
     fn default() -> Self {
-        Self { format: 1, files: BTreeSet::new(), links: BTreeSet::new(), tables: BTreeSet::new() }
+        Self {
+            format: 1,
+            files: BTreeSet::new(),
+            links: BTreeSet::new(),
+            tables: BTreeSet::new(),
+        }
     }
 }
 
@@ -63,7 +68,9 @@ impl Placed {
     pub(super) fn forget(root: &HostRoot, id: &Name) -> Result<(), HostError> {
         let path = path(root, id);
         match std::fs::remove_file(&path) {
-            Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(HostError::File { path, source }),
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                Err(HostError::File { path, source })
+            }
             _ => Ok(()),
         }
     }
@@ -76,7 +83,9 @@ fn path(root: &HostRoot, id: &Name) -> PathBuf {
 /// `Name=` of a `.netdev` file, systemd.netdev(5); our own writer made it.
 fn netdev_name(text: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(text).ok()?;
-    text.lines().find_map(|line| line.strip_prefix("Name=")).map(str::to_owned)
+    text.lines()
+        .find_map(|line| line.strip_prefix("Name="))
+        .map(str::to_owned)
 }
 
 /// Tables that a ruleset in libnftables-json(5) adds.
@@ -86,6 +95,11 @@ fn tables(ruleset: &[u8]) -> BTreeSet<(String, String)> {
     commands
         .iter()
         .map(|command| &command["add"]["table"])
-        .filter_map(|table| Some((table["family"].as_str()?.to_owned(), table["name"].as_str()?.to_owned())))
+        .filter_map(|table| {
+            Some((
+                table["family"].as_str()?.to_owned(),
+                table["name"].as_str()?.to_owned(),
+            ))
+        })
         .collect()
 }

@@ -85,6 +85,6 @@ fn recipe(lists: &[&[&str]]) -> Recipe {
         ],
         included: &[],
         epoch: None,
-        finish: include_str!("tune.sh"),
+        finish: include_str!("tune.sh").to_owned(),
     }
 }

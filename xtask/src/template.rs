@@ -1,0 +1,19 @@
+//! `cargo xtask template`.
+
+use crate::repository;
+use anyhow::Result;
+use bitbuilder_itest::{cache, setup, template};
+
+/// Builds a template, or takes it from the cache.
+pub(crate) fn build(name: &str, twice: bool) -> Result<()> {
+    setup::require_root()?;
+    setup::ensure_programs()?;
+    let (repository, cache) = (repository::root(), cache::directory()?);
+    let built = if twice {
+        template::check_reproducible(&repository, &cache, name)?
+    } else {
+        template::build(&repository, &cache, name)?
+    };
+    println!("{}\n{}", built.directory.display(), built.digest);
+    Ok(())
+}
