@@ -1,1 +1,38 @@
-//! See the crate documentation.
+//! Where revisions come from: mirrors of remote repositories, embedded repositories that accept pushes, and the tree of
+//! a commit as values. Fetching runs git; everything else reads in-process, without a checkout.
+//!
+//! - [`Mirror`], [`fetch()`]: a bare mirror and one look at its remote.
+//! - [`open`], [`resolve_ref`], [`is_descendant`]: a repository's commits.
+//! - [`read_tree`], [`read_directory`]: all entries within [`TreeLimits`], as a [`Reading`].
+//! - [`export_layer`], [`export_directory`]: a directory of a tree as files on the host.
+//! - [`embedded`], [`quarantine`]: repositories that accept pushes, and what a push brings before it is accepted.
+//!
+//! Never used: hooks, filters, LFS, `.gitattributes`, submodules, alternates, replace refs, a checkout.
+
+mod commit;
+pub mod embedded;
+mod error;
+mod fetch;
+mod layer;
+mod limits;
+mod mirror;
+mod names;
+pub mod quarantine;
+mod refs;
+mod repository;
+mod tree;
+mod url;
+mod walk;
+
+pub use commit::{Commit, is_descendant, read_commit, resolve_ref};
+pub use error::SourceError;
+pub use fetch::{Fetched, fetch, fetch_with};
+pub use layer::{Chown, Export, export_directory, export_layer};
+pub use limits::TreeLimits;
+pub use mirror::Mirror;
+pub use repository::{Repository, open};
+pub use tree::{Reading, read_directory, read_tree};
+pub use url::RemoteUrl;
+
+#[cfg(test)]
+mod tests;

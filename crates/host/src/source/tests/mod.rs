@@ -1,0 +1,1 @@
+//! Tests with real repositories, each in its own directory.
