@@ -117,7 +117,9 @@ fn what_json_may_not_do() {
 fn bombs_are_refused() {
     let deep = "[".repeat(100_000);
     assert_eq!(rules("f.yaml", &deep), ["too-deep"]);
-    assert_eq!(rules("f.json", &deep), ["too-deep"]);
+    assert_eq!(rules("f.json", &deep), ["json-syntax"]);
+    let closed = format!("{deep}{}", "]".repeat(100_000));
+    assert_eq!(rules("f.json", &closed), ["too-deep"]);
     assert_eq!(rules("f.yaml", &"{a: ".repeat(100_000)), ["too-deep"]);
     assert_eq!(rules("f.yaml", &"- ".repeat(100_000)), ["too-deep"]);
     let block: String = (0..1000)
