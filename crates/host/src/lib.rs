@@ -8,10 +8,11 @@
 //! - [`reconcile`]: one pass, all stages in order.
 //! - [`host`]: the trait that everything above talks to; [`systemd`] and [`nftables`] are the real one,
 //!   [`sim`] a whole host in a directory.
-//! - [`paths`]: where everything lives. [`atomic`]: files that are written whole or not at all.
+//! - [`events`]: what happened. [`paths`]: where everything lives. [`atomic`]: files that are written whole or not at all.
 
 pub mod apply;
 pub mod atomic;
+pub mod events;
 pub mod generations;
 pub mod git;
 pub mod host;

@@ -1,1 +1,18 @@
-//! See the crate documentation.
+//! What really is: units, health, facts of the host; and what it means against what was wanted.
+//!
+//! - [`observed`]: what of a tenant is on the host, for the planner. [`facts`], [`templates`]: for the resolver.
+//! - [`status()`]: the whole host or one tenant, for people and programs. [`wait_settled`]: until it is decided.
+//! - [`health`]: results of health checks.
+
+mod facts;
+pub mod health;
+mod presence;
+mod status;
+mod wait;
+
+pub use facts::{facts, templates};
+pub use presence::{Presence, observed};
+pub use status::{
+    Health, HostStatus, SyncState, SystemStatus, TenantStatus, WorkloadStatus, status,
+};
+pub use wait::wait_settled;

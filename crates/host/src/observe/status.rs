@@ -1,0 +1,116 @@
+//! Every tenant in a few words.
+
+use crate::host::{Host, HostError};
+use crate::reconcile::{FetchFailure, Refusal, Suspension};
+use bitbuilder_core::finding::Finding;
+use bitbuilder_core::model::{Limits, Name};
+use serde::{Deserialize, Serialize};
+
+/// The host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostStatus {
+    /// The system repository.
+    pub system: SystemStatus,
+    /// The tenants of the effective registry, by id.
+    pub tenants: Vec<TenantStatus>,
+}
+
+/// The system repository.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct SystemStatus {
+    /// URL.
+    pub repository: String,
+    /// Commit in force.
+    pub commit: Option<String>,
+    /// A newer commit is not accepted.
+    pub refused: Option<Refusal>,
+    /// The remote cannot be read.
+    pub fetch_failure: Option<FetchFailure>,
+}
+
+/// One tenant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TenantStatus {
+    /// Its id.
+    pub id: Name,
+    /// Name for people.
+    pub name: String,
+    /// Whether the repository and the host agree.
+    pub sync: SyncState,
+    /// Whether it works.
+    pub health: Health,
+    /// Why it is not Synced or not Healthy, in one sentence; the most important reason.
+    pub reason: Option<String>,
+    /// Current generation.
+    pub generation: Option<u64>,
+    /// Its commit.
+    pub commit: Option<String>,
+    /// Ceilings of the registry.
+    pub limits: Limits,
+    /// The newest commit is not accepted.
+    pub refused: Option<Refusal>,
+    /// Passes leave it alone.
+    pub suspended: Option<Suspension>,
+    /// The remote cannot be read.
+    pub fetch_failure: Option<FetchFailure>,
+    /// What is worth knowing of the deployed commit.
+    pub findings: Vec<Finding>,
+    /// Its workloads, by name.
+    pub workloads: Vec<WorkloadStatus>,
+}
+
+/// One container or machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkloadStatus {
+    /// Its name.
+    pub name: Name,
+    /// Its unit.
+    pub unit: String,
+    /// systemd's word for the unit: `active`, `failed`.
+    pub active: String,
+    /// Whether it works.
+    pub health: Health,
+    /// Why not.
+    pub reason: Option<String>,
+    /// Address in each of its networks.
+    pub addresses: Vec<String>,
+}
+
+/// Whether the repository and the host agree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SyncState {
+    /// The newest commit is deployed.
+    Synced,
+    /// It is not, or what runs differs from it.
+    OutOfSync,
+    /// An older generation is current, and its newer commit is quarantined.
+    RolledBack,
+    /// Passes leave it alone.
+    Suspended,
+    /// Not known: never synced.
+    Unknown,
+}
+
+/// Whether something works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Health {
+    /// Everything that shall run runs, and every check is passed.
+    Healthy,
+    /// Something is starting.
+    Progressing,
+    /// Something is down, fails its check, or was left out.
+    Degraded,
+    /// It is not to run.
+    Stopped,
+    /// Not known.
+    Unknown,
+}
+
+/// The host, or only the tenant `only`.
+///
+/// # Errors
+/// When the host's state is unreadable or the manager does not answer.
+pub fn status(host: &dyn Host, only: Option<&Name>) -> Result<HostStatus, HostError> {
+    let _ = (host, only);
+    todo!()
+}

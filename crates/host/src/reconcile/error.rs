@@ -1,0 +1,44 @@
+//! Why a pass could not be made at all.
+
+use crate::host::HostError;
+use crate::source::SourceError;
+use bitbuilder_core::finding::Finding;
+use bitbuilder_core::model::Name;
+
+/// A failure that concerns the whole pass, or the one tenant that was asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum PassError {
+    /// There is no system repository yet.
+    #[error("this host has no system repository: run `bbctl host init`")]
+    NotInitialised,
+    /// The system repository was never accepted.
+    #[error("the system repository has {} errors and none of its commits was accepted yet", findings.len())]
+    System {
+        /// What is wrong with it.
+        findings: Vec<Finding>,
+    },
+    /// No such tenant.
+    #[error(
+        "tenant {id} is not in the registry ({known}): add it with `bbctl tenant add {id} --repository URL`"
+    )]
+    UnknownTenant {
+        /// What was asked for.
+        id: Name,
+        /// Those that are there, for people.
+        known: String,
+    },
+    /// There is nothing to go back to.
+    #[error("{tenant}: {reason}")]
+    Generation {
+        /// The tenant.
+        tenant: Name,
+        /// Why not.
+        reason: String,
+    },
+    /// The host failed.
+    #[error(transparent)]
+    Host(#[from] HostError),
+    /// A repository failed.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+}

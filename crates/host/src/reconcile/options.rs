@@ -1,0 +1,51 @@
+//! How far a pass goes, and for whom.
+
+use bitbuilder_core::model::Name;
+
+/// What a pass does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// For whom.
+    pub scope: Scope,
+    /// Whether remotes are asked; without, what the mirrors have counts.
+    pub fetch: bool,
+    /// Stop before anything changes.
+    pub plan_only: bool,
+    /// Try a quarantined or refused commit again.
+    pub retry: bool,
+    /// Accept a commit that does not descend from the deployed one.
+    pub allow_rewind: bool,
+    /// Whether the pass waits for the units that it starts.
+    pub starts: Starts,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            scope: Scope::All,
+            fetch: true,
+            plan_only: false,
+            retry: false,
+            allow_rewind: false,
+            starts: Starts::Awaited,
+        }
+    }
+}
+
+/// For whom a pass is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scope {
+    /// Every tenant, and those that left the registry.
+    All,
+    /// One tenant of the registry.
+    One(Name),
+}
+
+/// Who starts the units.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Starts {
+    /// The pass does, and waits for them.
+    Awaited,
+    /// Somebody else does: the pass runs in a unit that the starts would wait for.
+    Left,
+}

@@ -1,0 +1,181 @@
+//! What the host remembers of a tenant between passes: `/var/lib/tenants/<id>/state.json`.
+
+use crate::atomic;
+use crate::host::HostError;
+use crate::paths::HostRoot;
+use bitbuilder_core::finding::Finding;
+use bitbuilder_core::model::Name;
+use serde::{Deserialize, Serialize};
+
+/// Entries of a history that are kept.
+const HISTORY: usize = 200;
+
+/// Memory of one tenant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TenantState {
+    /// Format version, 1.
+    pub format: u64,
+    /// Commit that was last deployed: only its descendants are accepted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deployed: Option<String>,
+    /// Highest generation number that was ever given.
+    #[serde(default)]
+    pub highest: u64,
+    /// Hash of what was last compiled: while it is the same, nothing needs to be compiled again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inputs: Option<String>,
+    /// Commit that the operator rolled back from: it stays out until another one arrives.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quarantined: Option<String>,
+    /// The newest commit is not accepted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<Refusal>,
+    /// Passes leave the tenant alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspended: Option<Suspension>,
+    /// The remote cannot be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fetch_failure: Option<FetchFailure>,
+    /// Findings of the deployed commit that do not stop it: `vm not available on this host`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Finding>,
+    /// What happened, oldest first.
+    #[serde(default)]
+    pub history: Vec<HistoryEntry>,
+}
+
+impl Default for TenantState {
+    fn default() -> Self {
+        Self {
+            format: atomic::FORMAT,
+            deployed: None,
+            highest: 0,
+            inputs: None,
+            quarantined: None,
+            refused: None,
+            suspended: None,
+            fetch_failure: None,
+            findings: Vec::new(),
+            history: Vec::new(),
+        }
+    }
+}
+
+/// Why a commit is not accepted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// The commit.
+    pub commit: String,
+    /// Seconds since the epoch.
+    pub since: u64,
+    /// In one sentence.
+    pub reason: String,
+    /// What is wrong with its documents.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Finding>,
+}
+
+/// Since when and why passes leave a tenant alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Suspension {
+    /// Seconds since the epoch.
+    pub since: u64,
+    /// What the operator said.
+    pub reason: String,
+}
+
+/// A remote that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FetchFailure {
+    /// Seconds since the epoch of the first failure in a row.
+    pub since: u64,
+    /// Failures in a row.
+    pub count: u64,
+    /// The last error.
+    pub error: String,
+}
+
+/// One thing that happened to a tenant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HistoryEntry {
+    /// Seconds since the epoch.
+    pub time: u64,
+    /// What happened.
+    #[serde(flatten)]
+    pub event: HistoryEvent,
+}
+
+/// What can happen to a tenant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "event")]
+pub enum HistoryEvent {
+    /// A generation became current.
+    Deployed {
+        /// Its number.
+        generation: u64,
+        /// Its commit.
+        commit: String,
+        /// First line of the commit's message.
+        subject: String,
+    },
+    /// What differed from the current generation was put right.
+    Repaired {
+        /// Its number.
+        generation: u64,
+    },
+    /// A commit was not accepted.
+    Refused {
+        /// The commit.
+        commit: String,
+        /// Why.
+        reason: String,
+    },
+    /// An apply failed.
+    Failed {
+        /// The commit.
+        commit: String,
+        /// Why.
+        error: String,
+    },
+    /// An older generation became current.
+    RolledBack {
+        /// From this number.
+        from: u64,
+        /// To this number.
+        to: u64,
+    },
+    /// Passes leave it alone from now on.
+    Suspended {
+        /// What the operator said.
+        reason: String,
+    },
+    /// Passes care for it again.
+    Resumed,
+    /// It left the registry.
+    Removed,
+}
+
+impl TenantState {
+    /// The memory of `id`; the empty one when there is none.
+    ///
+    /// # Errors
+    /// When the file is unreadable or of an unknown format.
+    pub fn read(root: &HostRoot, id: &Name) -> Result<Self, HostError> {
+        Ok(atomic::read_json(&root.tenant_state(id))?.unwrap_or_default())
+    }
+
+    /// Writes it whole.
+    ///
+    /// # Errors
+    /// When a file operation fails.
+    pub fn write(&self, root: &HostRoot, id: &Name) -> Result<(), HostError> {
+        atomic::write_json(&root.tenant_state(id), self)
+    }
+
+    /// Adds to the history; the oldest entries go.
+    pub fn record(&mut self, time: u64, event: HistoryEvent) {
+        self.history.push(HistoryEntry { time, event });
+        let excess = self.history.len().saturating_sub(HISTORY);
+        self.history.drain(..excess);
+    }
+}
