@@ -244,7 +244,7 @@ impl<T: Written> Written for Vec<T> {
         // An element that is wrong is reported and left out: what is right is still checked further.
         let read = items.iter().enumerate().filter_map(|(index, item)| {
             cx.within(&format!("[{index}]"), None, |cx| {
-                let outer = std::mem::replace(&mut cx.header, Some(item.span));
+                let outer = cx.header.replace(item.span);
                 let value = T::read(item, cx);
                 cx.header = outer;
                 value

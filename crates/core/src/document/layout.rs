@@ -60,9 +60,11 @@ fn in_copied_tree(path: &str) -> bool {
     let directories = path
         .rsplit_once('/')
         .map_or("", |(directories, _)| directories);
+    // The second part is a name that a person chose: `containers/rootfs/config.yaml` is a document.
     directories
         .split('/')
-        .any(|part| part == "rootfs-overlay" || part == "rootfs")
+        .enumerate()
+        .any(|(at, part)| at != 1 && matches!(part, "rootfs-overlay" | "rootfs"))
 }
 
 /// Files that people put everywhere and that mean nothing to a host.

@@ -1,6 +1,5 @@
 use super::*;
-use crate::finding::{Checked, Severity};
-use crate::model::{NetworkMode, Tenant, TenantKind};
+use crate::model::{NetworkMode, TenantKind};
 use crate::tree::{Blob, Entry, Tree};
 use std::sync::Arc;
 
@@ -21,22 +20,6 @@ pub(crate) fn file(content: &[u8]) -> Entry {
         oid: String::new(),
         content: Some(Arc::from(content)),
     })
-}
-
-const METADATA: &str = r#"{ "tenant": { "id": "shop" } }"#;
-
-fn tenant(files: &[(&str, &str)]) -> Checked<Tenant> {
-    let mut all = vec![("metadata.json", METADATA)];
-    all.extend(files);
-    read_tenant(&tree(&all), None)
-}
-
-fn rules(checked: &Checked<Tenant>) -> Vec<&str> {
-    checked
-        .findings
-        .iter()
-        .map(|finding| finding.rule.as_str())
-        .collect()
 }
 
 /// The quick start's example, as the README has it.

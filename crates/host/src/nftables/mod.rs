@@ -37,7 +37,7 @@ fn explain(json: &[u8], answer: &Answer) -> String {
         Ok(value) => value["nftables"].as_array().map_or(&[][..], Vec::as_slice),
         Err(error) => return format!("the ruleset is not JSON: {error}"),
     };
-    match first_refused(commands, |beginning| accepts(beginning)) {
+    match first_refused(commands, accepts) {
         Some(index) => format!("{said} (command {}: {})", index + 1, commands[index]),
         None => said.to_owned(),
     }

@@ -5,6 +5,7 @@ use super::error::SourceError;
 use super::limits::{Budget, TreeLimits};
 use super::repository::Repository;
 use super::walk::{File, Visit, Visitor, walk_directory, walk_tree};
+use bitbuilder_core::document::is_document;
 use bitbuilder_core::finding::{Checked, Finding};
 use bitbuilder_core::tree::{Blob, Entry, Tree};
 use gix::ObjectId;
@@ -59,17 +60,6 @@ pub fn read_directory(path: &Path, limits: &TreeLimits) -> Result<Reading, Sourc
     Ok(hasher.collector.reading(budget))
 }
 
-/// Whether a file is data that the host only copies, not a document.
-fn is_data(path: &str) -> bool {
-    let parts = path.split('/').collect::<Vec<_>>();
-    match parts.as_slice() {
-        ["extensions" | "services" | "rootfs-overlay", _, ..] => true,
-        ["containers" | "machines", _, "rootfs-overlay", _, ..] => true,
-        ["templates", _, "rootfs", _, ..] => true,
-        _ => false,
-    }
-}
-
 /// Collects entries; loads documents.
 #[derive(Default)]
 struct Collector {
@@ -95,7 +85,7 @@ impl Collector {
         file: &mut File<'_>,
         budget: &mut Budget<'_>,
     ) -> Result<Option<Arc<[u8]>>, SourceError> {
-        let content = if file.size > budget.limits.document || is_data(path) {
+        let content = if file.size > budget.limits.document || !is_document(path) {
             None
         } else {
             self.document(path, file, budget)?

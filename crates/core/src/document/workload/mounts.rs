@@ -80,7 +80,7 @@ fn mount_point(mount: &At<AbsolutePath>, cx: &mut Cx<'_>) {
     let path = mount.value.0.as_str();
     let below = |top: &&str| path == *top || path.starts_with(&format!("{top}/"));
     let help = "use a path of your own, as in `/srv/data` or `/var/lib/web`".to_owned();
-    if EXACT.contains(&path) || WHOLE.iter().any(|top| below(&top)) {
+    if EXACT.contains(&path) || WHOLE.iter().any(below) {
         let message = format!("`{path}` belongs to the system of the workload");
         cx.error_help(mount.span, "mount-point", message, help);
     } else if path.contains([':', '\\']) {
