@@ -1,2 +1,7 @@
-//! Placeholder.
-fn main() {}
+//! `mount-generator`: see the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    bitbuilder_generators::main(bitbuilder_generators::Generator::Mount)
+}

@@ -1,2 +1,7 @@
-//! Placeholder.
-fn main() {}
+//! `tenant-generator`: see the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    bitbuilder_generators::main(bitbuilder_generators::Generator::Tenant)
+}

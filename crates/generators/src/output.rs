@@ -1,0 +1,98 @@
+//! The generator directory. Every generator of the host writes into the same one: what is there already stays.
+
+use crate::boot::{Link, Target};
+use rustix::fd::OwnedFd;
+use rustix::fs::{AtFlags, CWD, Mode, OFlags};
+use rustix::io::Errno;
+use std::path::Path;
+
+const TENANTS: &str = "/var/lib/tenants/";
+
+/// The directory, open.
+pub(crate) struct Output {
+    directory: OwnedFd,
+    /// Directory below it that was made last; the links of a generation are sorted.
+    last: String,
+    /// Whether the one directory that all tenants share is there.
+    shared: bool,
+    /// Text of the link that is being made.
+    target: String,
+}
+
+impl Output {
+    /// Opens the generator directory at `path`.
+    ///
+    /// # Errors
+    /// As open(2).
+    pub(crate) fn open(path: &Path) -> Result<Self, Errno> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        Ok(Self {
+            directory: rustix::fs::openat(CWD, path, flags, Mode::empty())?,
+            last: String::new(),
+            shared: false,
+            target: String::new(),
+        })
+    }
+
+    /// Makes all links of tenant `id`, or none: the path of the one that could not be made comes with the error.
+    pub(crate) fn place<'a>(
+        &mut self,
+        id: &str,
+        links: &[Link<'a>],
+    ) -> Result<(), (&'a str, Errno)> {
+        for (index, link) in links.iter().enumerate() {
+            if let Err(error) = self.link(id, link) {
+                self.undo(&links[..index]);
+                return Err((link.path, error));
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes one link to a file of the host.
+    pub(crate) fn place_shipped(&mut self, path: &str, target: &str) -> Result<(), Errno> {
+        self.prepare(path)?;
+        rustix::fs::symlinkat(target, &self.directory, path)
+    }
+
+    fn link(&mut self, id: &str, link: &Link<'_>) -> Result<(), Errno> {
+        self.prepare(link.path)?;
+        match link.target {
+            Target::Shipped(target) => rustix::fs::symlinkat(target, &self.directory, link.path),
+            Target::Own(target) => {
+                self.target.clear();
+                for part in [TENANTS, id, "/current/", target] {
+                    self.target.push_str(part);
+                }
+                rustix::fs::symlinkat(self.target.as_str(), &self.directory, link.path)
+            }
+        }
+    }
+
+    /// Makes the directory that `path` is in.
+    fn prepare(&mut self, path: &str) -> Result<(), Errno> {
+        let Some((directory, _)) = path.split_once('/') else {
+            return Ok(());
+        };
+        let shared = directory == "multi-user.target.wants";
+        if (shared && self.shared) || self.last == directory {
+            return Ok(());
+        }
+        match rustix::fs::mkdirat(&self.directory, directory, Mode::from_raw_mode(0o755)) {
+            Ok(()) | Err(Errno::EXIST) => {}
+            Err(error) => return Err(error),
+        }
+        self.shared |= shared;
+        self.last.clear();
+        self.last.push_str(directory);
+        Ok(())
+    }
+
+    /// Takes links away again. Directories stay: an empty one pulls in nothing.
+    fn undo(&self, links: &[Link<'_>]) {
+        for link in links {
+            // There is nothing else to try, and the first error is the one that is reported.
+            let _ = rustix::fs::unlinkat(&self.directory, link.path, AtFlags::empty());
+        }
+    }
+}
