@@ -1,10 +1,28 @@
 //! What happened on the host, one JSON object per line, oldest first: `/var/lib/bitbuilder/events.jsonl`.
+//!
+//! Writers hold a lock on the file while they write; readers need none. A line that a crash cut off is closed by the
+//! next writer and passed over by readers. A power cut can lose the newest lines: the history of each tenant
+//! ([`crate::reconcile::TenantState`]) is the durable record.
 
+mod follow;
+#[cfg(test)]
+mod tests;
+
+pub use follow::follow;
+
+use crate::atomic;
 use crate::host::HostError;
 use crate::paths::HostRoot;
 use crate::reconcile::HistoryEvent;
 use bitbuilder_core::model::Name;
 use serde::{Deserialize, Serialize};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// Bytes over which the older half goes.
+const LIMIT: u64 = 4 << 20;
 
 /// One line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,8 +41,16 @@ pub struct Record {
 /// # Errors
 /// When a file operation fails.
 pub fn append(root: &HostRoot, record: &Record) -> Result<(), HostError> {
-    let _ = (root, record);
-    todo!()
+    let path = path(root);
+    let mut line =
+        serde_json::to_vec(record).map_err(|error| HostError::damaged(&path, error.to_string()))?;
+    line.push(b'\n');
+    let mut file = open_locked(&path)?;
+    let size = add(&mut file, &line).map_err(HostError::file(&path))?;
+    if size > LIMIT {
+        shorten(&path)?;
+    }
+    Ok(())
 }
 
 /// All lines; one that is damaged (a crash in the middle of a write) is passed over.
@@ -32,6 +58,76 @@ pub fn append(root: &HostRoot, record: &Record) -> Result<(), HostError> {
 /// # Errors
 /// When the file is unreadable.
 pub fn read(root: &HostRoot) -> Result<Vec<Record>, HostError> {
-    let _ = root;
-    todo!()
+    let path = path(root);
+    match fs::read(&path) {
+        Ok(text) => Ok(text
+            .split(|byte| *byte == b'\n')
+            .filter_map(parse)
+            .collect()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(HostError::file(&path)(error)),
+    }
+}
+
+fn path(root: &HostRoot) -> PathBuf {
+    root.state().join("events.jsonl")
+}
+
+fn parse(line: &[u8]) -> Option<Record> {
+    serde_json::from_slice(line).ok()
+}
+
+/// The file at `path`, locked: no other writer adds to it or replaces it.
+fn open_locked(path: &Path) -> Result<File, HostError> {
+    if let Some(directory) = path.parent() {
+        atomic::make_directories(directory)?;
+    }
+    loop {
+        let file = OpenOptions::new()
+            .read(true)
+            .append(true)
+            .create(true)
+            .mode(0o644)
+            .open(path)
+            .map_err(HostError::file(path))?;
+        file.lock().map_err(HostError::file(path))?;
+        let locked = file.metadata().map_err(HostError::file(path))?;
+        // Another writer may have replaced it while this one waited.
+        match fs::metadata(path) {
+            Ok(there) if (there.dev(), there.ino()) == (locked.dev(), locked.ino()) => {
+                return Ok(file);
+            }
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(HostError::file(path)(error));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Adds `line`, in one write; the size of the file then.
+fn add(file: &mut File, line: &[u8]) -> io::Result<u64> {
+    let size = file.metadata()?.len();
+    if size > 0 && last_byte(file)? != b'\n' {
+        file.write_all(&[b"\n", line].concat())?;
+    } else {
+        file.write_all(line)?;
+    }
+    Ok(size + line.len() as u64)
+}
+
+fn last_byte(file: &mut File) -> io::Result<u8> {
+    let mut byte = [0];
+    file.seek(SeekFrom::End(-1))?;
+    file.read_exact(&mut byte)?;
+    Ok(byte[0])
+}
+
+/// Leaves the newer half of the lines.
+fn shorten(path: &Path) -> Result<(), HostError> {
+    let text = fs::read(path).map_err(HostError::file(path))?;
+    let half = text.len() / 2;
+    let newer = text[half..].iter().position(|byte| *byte == b'\n');
+    let kept = newer.map_or(&[][..], |end| &text[half + end + 1..]);
+    atomic::write(path, kept, 0o644).map(drop)
 }

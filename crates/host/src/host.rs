@@ -2,6 +2,7 @@
 //! everything that is not a file goes through here, so that the simulated host is a real second implementation.
 
 use crate::paths::HostRoot;
+use bitbuilder_core::resolve::HostFacts;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -12,6 +13,12 @@ pub trait Host: Send + core::marker::Sync {
 
     /// Seconds since the epoch.
     fn now(&self) -> u64;
+
+    /// What it can do: version of systemd, cgroup controllers, machine tags.
+    ///
+    /// # Errors
+    /// When it cannot be found out.
+    fn facts(&self) -> Result<HostFacts, HostError>;
 
     /// Reloads the manager; generators run (`systemctl daemon-reload`).
     ///

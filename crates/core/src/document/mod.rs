@@ -26,6 +26,7 @@ pub mod schema;
 mod source;
 mod suggest;
 mod system;
+mod template;
 mod tenant;
 mod topology;
 mod user;
@@ -36,6 +37,7 @@ pub use layout::is_document;
 pub use policy::default_policy;
 pub use registry::default_allow;
 pub use system::read_system;
+pub use template::read_template;
 pub use tenant::read_tenant;
 
 use crate::model::Name;

@@ -56,6 +56,10 @@ pub fn all() -> Vec<(&'static str, Value)> {
             "user",
             of::<super::user::UserDoc>("user", "users/*/homed-config.json"),
         ),
+        (
+            "template",
+            of::<super::template::TemplateDoc>("template", "metadata.json of a template"),
+        ),
     ]
 }
 

@@ -5,11 +5,13 @@
 mod network;
 mod scalar;
 mod system;
+mod template;
 mod tenant;
 mod workload;
 
 pub use network::*;
 pub use scalar::*;
 pub use system::*;
+pub use template::*;
 pub use tenant::*;
 pub use workload::*;

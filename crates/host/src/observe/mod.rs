@@ -8,11 +8,14 @@ mod facts;
 pub mod health;
 mod presence;
 mod status;
+mod templates;
 mod wait;
 
-pub use facts::{facts, templates};
+pub use facts::facts;
+pub(crate) use facts::facts_of;
 pub use presence::{Presence, observed};
 pub use status::{
     Health, HostStatus, SyncState, SystemStatus, TenantStatus, WorkloadStatus, status,
 };
+pub use templates::{damaged_templates, templates};
 pub use wait::wait_settled;

@@ -1,9 +1,31 @@
 //! What of a tenant is on the host.
 
 use crate::host::{Host, HostError, UnitState};
+use crate::paths::HostRoot;
 use bitbuilder_core::model::Name;
 use bitbuilder_core::plan::Observed;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+
+/// Every unit that a tenant can own.
+const PATTERNS: [&str; 6] = [
+    "systemd-nspawn@*.service",
+    "tenant@*.service",
+    "tenant-network@*.service",
+    "tenant-health@*.timer",
+    "tenant-*.slice",
+    "var-lib-tenants-*.mount",
+];
+
+/// Parts of a tenant's directory that plans make directories in, and how deep: what is deeper is the tenant's own.
+const DIRECTORIES: [(&str, usize); 4] = [
+    ("containers", 2),
+    ("hosts", 0),
+    ("layers", 1),
+    ("volumes", 1),
+];
 
 /// States of all units that tenants can own, asked for once per pass.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -18,8 +40,17 @@ impl Presence {
     /// # Errors
     /// When it does not answer.
     pub fn read(host: &dyn Host) -> Result<Self, HostError> {
-        let _ = host;
-        todo!()
+        let units = host.units(&PATTERNS)?;
+        Ok(Self { units })
+    }
+
+    /// Asks the manager for `units` only.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub(super) fn of(host: &dyn Host, units: &[&str]) -> Result<Self, HostError> {
+        let units = host.units(units)?;
+        Ok(Self { units })
     }
 }
 
@@ -33,6 +64,72 @@ pub fn observed(
     id: &Name,
     units: &[&str],
 ) -> Result<Observed, HostError> {
-    let _ = (host, presence, id, units);
-    todo!()
+    let runs = |unit: &&&str| presence.units.get(**unit).is_some_and(runs);
+    Ok(Observed {
+        active: units
+            .iter()
+            .filter(runs)
+            .map(|unit| (*unit).to_owned())
+            .collect(),
+        layers: layers(host.root(), id)?,
+        directories: directories(host.root(), id)?,
+    })
+}
+
+/// Whether a unit has anything to stop.
+fn runs(state: &UnitState) -> bool {
+    !matches!(state.active.as_str(), "inactive" | "failed")
+}
+
+/// A layer gets its name when all of it is on the disk; before, its name begins with a dot.
+fn layers(root: &HostRoot, id: &Name) -> Result<BTreeSet<String>, HostError> {
+    subdirectories(&root.layers(id))
+}
+
+fn directories(root: &HostRoot, id: &Name) -> Result<BTreeSet<String>, HostError> {
+    let home = root.tenant(id);
+    let mut found = BTreeSet::new();
+    for name in subdirectories(&home)? {
+        if let Some((_, depth)) = DIRECTORIES.iter().find(|(known, _)| *known == name) {
+            collect(&home, name, *depth, &mut found)?;
+        }
+    }
+    Ok(found)
+}
+
+/// Adds `path`, a directory relative to `home`, and those in it down to `depth`.
+fn collect(
+    home: &Path,
+    path: String,
+    depth: usize,
+    found: &mut BTreeSet<String>,
+) -> Result<(), HostError> {
+    if depth > 0 {
+        for name in subdirectories(&home.join(&path))? {
+            collect(home, format!("{path}/{name}"), depth - 1, found)?;
+        }
+    }
+    found.insert(path);
+    Ok(())
+}
+
+/// Names of the directories in `path`, not following links; unfinished ones, which begin with a dot, are left out.
+fn subdirectories(path: &Path) -> Result<BTreeSet<String>, HostError> {
+    let entries = match fs::read_dir(path) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(BTreeSet::new()),
+        Err(error) => return Err(HostError::file(path)(error)),
+    };
+    let mut names = BTreeSet::new();
+    for entry in entries {
+        let entry = entry.map_err(HostError::file(path))?;
+        let is_directory = entry.file_type().map_err(HostError::file(path))?.is_dir();
+        // Names that are no UTF-8 are not ours.
+        if let (true, Ok(name)) = (is_directory, entry.file_name().into_string())
+            && !name.starts_with('.')
+        {
+            names.insert(name);
+        }
+    }
+    Ok(names)
 }

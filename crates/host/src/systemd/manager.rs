@@ -23,6 +23,24 @@ const fn systemctl(seconds: u64) -> Tool {
     }
 }
 
+/// Major version of systemd.
+pub(super) fn version() -> Result<u32, HostError> {
+    const ARGUMENTS: [&str; 1] = ["--version"];
+    let answer = QUERY.check(&ARGUMENTS)?;
+    parse_version(&answer).ok_or_else(|| HostError::Tool {
+        command: QUERY.line(&ARGUMENTS),
+        message: "its answer is not understood".to_owned(),
+    })
+}
+
+/// The number in `systemd 262 (262.1-1)`.
+fn parse_version(answer: &[u8]) -> Option<u32> {
+    let text = String::from_utf8_lossy(answer);
+    let version = text.strip_prefix("systemd ")?;
+    let digits = version.find(|c: char| !c.is_ascii_digit());
+    version.get(..digits?)?.parse().ok()
+}
+
 /// systemctl(1) daemon-reload.
 pub(super) fn daemon_reload() -> Result<(), HostError> {
     RELOAD
@@ -177,6 +195,13 @@ mod tests {
         assert_eq!(units.len(), 1);
         assert_eq!(units[0].unit, "foo.service");
         assert_eq!(units[0].sub, "running");
+    }
+
+    #[test]
+    fn reads_the_version() {
+        assert_eq!(parse_version(b"systemd 262 (262.1-1)\n+PAM"), Some(262));
+        assert_eq!(parse_version(b"systemd 263~rc1 (x)"), Some(263));
+        assert_eq!(parse_version(b"something else"), None);
     }
 
     #[test]

@@ -8,7 +8,9 @@ mod networkd;
 
 use crate::host::{Host, HostError, UnitState};
 use crate::nftables;
+use crate::observe;
 use crate::paths::HostRoot;
+use bitbuilder_core::resolve::HostFacts;
 use rustix::fs::{AtFlags, CWD, Gid, Uid, chownat};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -37,6 +39,10 @@ impl Host for SystemdHost {
         SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |since| since.as_secs())
+    }
+
+    fn facts(&self) -> Result<HostFacts, HostError> {
+        observe::facts_of(&self.root, manager::version()?)
     }
 
     fn daemon_reload(&self) -> Result<(), HostError> {
