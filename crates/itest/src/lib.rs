@@ -5,11 +5,21 @@
 //! - [`debian`]: root file systems from Debian packages;
 //! - [`bed`]: container hosts: a systemd of its own in namespaces of its own;
 //! - [`template`]: the read-only trees that tenants' machines start from;
+//! - [`package`]: what we install where, as a list;
+//! - [`system`]: hosts with our package on them;
+//! - [`publish`]: pushing repositories to a host;
+//! - [`TestHost`]: a host for one test;
 //! - [`command`]: running programs with errors that say what was run.
 
 pub mod bed;
 pub mod cache;
 pub mod command;
 pub mod debian;
+pub mod package;
+pub mod publish;
 pub mod setup;
+pub mod system;
 pub mod template;
+mod test_host;
+
+pub use test_host::{TestHost, repository};

@@ -49,7 +49,8 @@ ln -s fd/0 "$dev/stdin"
 ln -s fd/1 "$dev/stdout"
 ln -s fd/2 "$dev/stderr"
 
-chroot "$lab/tools" /bin/sh -euc 'ip link set lo up; ip link add wire type bridge; ip link set wire up'
+# The holder is the world outside of the hosts: 198.18.0.0/15 is for tests of network devices (RFC 2544).
+chroot "$lab/tools" /bin/sh -euc 'ip link set lo up; ip link add wire type bridge; ip link set wire up; ip address add 198.18.0.1/16 dev wire'
 read -r stat </proc/self/stat
 set -- $stat
 echo "$1 ${22}" >"$run/holder.pid"

@@ -4,8 +4,10 @@ use super::lab::{self, Lab};
 use super::process::Process;
 use crate::command;
 use anyhow::{Context, Result, bail};
+use sha2::{Digest, Sha256};
 use std::ffi::OsStr;
 use std::fs;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Output, Stdio};
 use std::thread::sleep;
@@ -28,14 +30,18 @@ impl Bed {
     /// The host exists, or there is no such tree.
     pub fn create(lab: &Lab, name: &str, from: &str) -> Result<Self> {
         let bed = Self::named(lab, name);
-        fs::create_dir_all(bed.run())?;
         lab.snapshot(from, &bed.tree())?;
-        let script = r#"cd "$1"; echo "$2" >etc/hostname; tr -d - </proc/sys/kernel/random/uuid >etc/machine-id"#;
+        // What a host of the same name left when the pool was deleted under it.
+        let _ = fs::remove_dir_all(bed.run());
+        fs::create_dir_all(bed.run())?;
+        let script = r#"cd "$1"; echo "$2" >etc/hostname; tr -d - </proc/sys/kernel/random/uuid >etc/machine-id
+            printf '[Match]\nName=up0\n[Link]\nRequiredForOnline=no\n[Network]\nAddress=%s/16\nGateway=198.18.0.1\n' "$3" \
+                >etc/systemd/network/10-uplink.network"#;
         let mut identity = lab.inside("/bin/sh")?;
         identity
             .args(["-euc", script, "sh"])
             .arg(lab.tree(&bed.tree()))
-            .arg(name);
+            .args([name, &bed.address().to_string()]);
         command::capture(&mut identity)?;
         Ok(bed)
     }
@@ -78,6 +84,14 @@ impl Bed {
         &self.lab
     }
 
+    /// Address of its uplink `up0`, from its name. The world outside is 198.18.0.1, in the namespaces of [`Lab::tool`].
+    #[must_use]
+    pub fn address(&self) -> Ipv4Addr {
+        let hash = Sha256::digest(self.name.as_bytes());
+        // Not .0.x (the world outside), not .x.0 and not .x.255.
+        Ipv4Addr::new(198, 18, 1 + hash[0] % 254, 1 + hash[1] % 254)
+    }
+
     /// Name of its tree in the pool; a stopped host's tree may be snapshotted too.
     #[must_use]
     pub fn tree(&self) -> String {
@@ -86,6 +100,23 @@ impl Bed {
 
     fn run(&self) -> PathBuf {
         self.lab.run().join("hosts").join(self.tree())
+    }
+
+    /// What [`Bed::set_note`] wrote: it is kept outside of the host and goes with it.
+    #[must_use]
+    pub fn note(&self) -> Option<String> {
+        fs::read_to_string(self.run().join("note")).ok()
+    }
+
+    /// Keeps a text about the host, for those who made it.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn set_note(&self, text: &str) -> Result<()> {
+        let path = self.run().join("note");
+        let partial = path.with_extension("partial");
+        fs::write(&partial, text)?;
+        Ok(fs::rename(&partial, &path)?)
     }
 
     fn process(&self) -> Result<Process> {
