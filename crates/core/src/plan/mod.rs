@@ -1,4 +1,25 @@
 //! From one generation to another: steps with reasons. Everything is decided here; execution makes no choice.
+//!
+//! - [`plan`] decides, from an [`Input`]; [`is_same`] tells whether a new generation is needed at all.
+//! - [`inputs_hash`] tells whether the compiler has to run at all.
+//! - [`text`] shows a [`Plan`] to people; for programs it is serde's.
+
+mod causes;
+mod changes;
+mod decide;
+mod diff;
+mod input;
+mod inputs;
+mod prepare;
+mod start;
+mod stop;
+mod text;
+mod words;
+
+pub use decide::plan;
+pub use input::{Input, is_same};
+pub use inputs::{COMPILER, Inputs, inputs_hash};
+pub use text::{TextOptions, text};
 
 use crate::artefact::{OwnedDirectory, UpdateClass};
 use crate::desired::Layer;

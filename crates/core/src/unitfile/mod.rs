@@ -5,6 +5,7 @@
 
 mod escape;
 mod quote;
+pub(crate) mod read;
 #[cfg(test)]
 mod reader;
 #[cfg(test)]

@@ -1,0 +1,57 @@
+//! The plan as a whole.
+
+use super::causes::Cause;
+use super::{Action, Input, Phase, Plan, Step};
+use super::{changes, prepare, start, stop};
+use crate::artefact::UpdateClass;
+
+/// What has to be done so that `input.target` runs in place of what is there.
+///
+/// Steps come in the order of their phases. Only running units stop, and only those whose files changed, that are gone, or
+/// that stand on a mount that changed; what stopped and still exists starts again, as does what should run and does not.
+/// With equal generations ([`is_same`](super::is_same)) only the latter is left: `from` and `to` are the same number, and
+/// nothing is written or switched. Without anything to do there are no steps.
+pub fn plan(input: &Input<'_>) -> Plan {
+    // With equal records there is nothing to list, and hidden differences in origins do not matter.
+    let files = if input.moves() {
+        changes::differing(input)
+    } else {
+        Vec::new()
+    };
+    let stops = stop::stops(input, &files);
+    let mut steps = prepare::steps(input, &files);
+    steps.extend(stop::steps(input, &stops));
+    steps.extend(switch(input));
+    steps.extend(start::steps(input, &files, &stops));
+    Plan {
+        tenant: input.tenant.clone(),
+        from: input.from(),
+        to: input.to(),
+        commit: input.target.map(|(target, _)| target.commit.clone()),
+        steps,
+        changes: changes::listed(input, &files),
+        findings: input.findings.to_vec(),
+    }
+}
+
+fn switch(input: &Input<'_>) -> Option<Step> {
+    let (action, what) = match (input.from(), input.to()) {
+        (None, None) => return None,
+        (Some(from), None) => (
+            Action::Unlink,
+            format!("generation {from} is to be linked no more"),
+        ),
+        (from, Some(number)) => {
+            if !input.moves() {
+                return None;
+            }
+            let what = match from {
+                None => "first generation".to_owned(),
+                Some(from) if from > number => format!("rolls back generation {from}"),
+                Some(from) => format!("replaces generation {from}"),
+            };
+            (Action::Switch { number }, what)
+        }
+    };
+    Some(Cause::plain(UpdateClass::Live, what).step(Phase::Switch, action))
+}
