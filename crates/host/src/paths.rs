@@ -34,6 +34,27 @@ impl HostRoot {
         self.state().join("system")
     }
 
+    /// Where a host keeps embedded repositories.
+    pub const EMBEDDED: &'static str = "/var/lib/bitbuilder/git";
+
+    /// The embedded repository that `url` names: `file:///var/lib/bitbuilder/git/<id>.git`, and nothing below it.
+    pub fn embedded_path(&self, url: &str) -> Option<PathBuf> {
+        let name = url
+            .strip_prefix("file://")?
+            .strip_prefix(Self::EMBEDDED)?
+            .strip_prefix('/')?;
+        Name::new(name.strip_suffix(".git")?).ok()?;
+        Some(self.join(Self::EMBEDDED).join(name))
+    }
+
+    /// `url` as this process reaches it: an embedded repository is below the root.
+    pub fn url(&self, url: &str) -> String {
+        match self.embedded_path(url) {
+            Some(path) => format!("file://{}", path.display()),
+            None => url.to_owned(),
+        }
+    }
+
     /// Embedded bare repository of `id` (a tenant's, or `system`).
     pub fn embedded(&self, id: &str) -> PathBuf {
         self.state().join("git").join(format!("{id}.git"))

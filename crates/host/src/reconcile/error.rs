@@ -4,6 +4,7 @@ use crate::host::HostError;
 use crate::source::SourceError;
 use bitbuilder_core::finding::Finding;
 use bitbuilder_core::model::Name;
+use std::collections::BTreeMap;
 
 /// A failure that concerns the whole pass, or the one tenant that was asked for.
 #[derive(Debug, thiserror::Error)]
@@ -11,11 +12,16 @@ pub enum PassError {
     /// There is no system repository yet.
     #[error("this host has no system repository: run `bbctl host init`")]
     NotInitialised,
-    /// The system repository was never accepted.
-    #[error("the system repository has {} errors and none of its commits was accepted yet", findings.len())]
+    /// No commit of the system repository was accepted yet.
+    #[error("no commit of the system repository was accepted yet: run `bbctl sync`")]
+    NothingAccepted,
+    /// The system repository has errors, and no other commit of it can be used instead.
+    #[error("the documents of the system repository have {} findings", findings.len())]
     System {
         /// What is wrong with it.
         findings: Vec<Finding>,
+        /// Texts that `findings` point into, by path.
+        sources: BTreeMap<String, String>,
     },
     /// No such tenant.
     #[error(

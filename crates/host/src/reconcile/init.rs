@@ -4,14 +4,21 @@ use super::PassError;
 use crate::atomic;
 use crate::host::{Host, HostError};
 use crate::paths::HostRoot;
+use crate::source::{Mirror, embedded};
 use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+/// What the hooks of an embedded repository run, as the process that pushes sees it.
+const HOOK_PROGRAM: &str = "/usr/lib/bitbuilder/agent";
+/// Id under which the system repository is embedded.
+const SYSTEM: &str = "system";
 
 /// Where the system repository is: `/var/lib/bitbuilder/host.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostConfig {
     /// Format version, 1.
     pub format: u64,
-    /// URL of the system repository; of an embedded one, `file://` and its path.
+    /// URL of the system repository.
     pub repository: String,
     /// Branch, tag or commit.
     #[serde(rename = "ref")]
@@ -28,8 +35,22 @@ pub fn init(
     repository: Option<&str>,
     reference: &str,
 ) -> Result<HostConfig, PassError> {
-    let _ = (host, repository, reference);
-    todo!()
+    let root = host.root();
+    for directory in [root.state().join("git"), root.tenants(), root.runtime()] {
+        atomic::make_directories(&directory)?;
+    }
+    let config = HostConfig {
+        format: atomic::FORMAT,
+        repository: match repository {
+            Some(url) => url.to_owned(),
+            None => embedded_url(SYSTEM),
+        },
+        reference: reference.to_owned(),
+    };
+    ensure_embedded(root, &config.repository)?;
+    Mirror::ensure(&root.system_mirror(), &root.url(&config.repository))?;
+    atomic::write_json(&config_path(root), &config)?;
+    Ok(config)
 }
 
 /// What [`init`] wrote; `None` before.
@@ -37,5 +58,22 @@ pub fn init(
 /// # Errors
 /// When the file is unreadable.
 pub fn read_config(root: &HostRoot) -> Result<Option<HostConfig>, HostError> {
-    atomic::read_json(&root.state().join("host.json"))
+    atomic::read_json(&config_path(root))
+}
+
+/// URL of the repository `id` that the host itself keeps.
+pub fn embedded_url(id: &str) -> String {
+    format!("file://{}/{id}.git", HostRoot::EMBEDDED)
+}
+
+/// Makes the embedded repository that `url` names; any other URL is somebody else's affair.
+pub(super) fn ensure_embedded(root: &HostRoot, url: &str) -> Result<(), PassError> {
+    if let Some(path) = root.embedded_path(url) {
+        embedded::create(&path, Path::new(HOOK_PROGRAM))?;
+    }
+    Ok(())
+}
+
+fn config_path(root: &HostRoot) -> std::path::PathBuf {
+    root.state().join("host.json")
 }

@@ -4,30 +4,49 @@
 //!   [`Event`] says it as it happens.
 //! - [`preview_tenant`], [`preview_system`]: the compiler without any effect, for `plan` and for pushes.
 //! - [`rollback`], [`suspend`], [`resume`]: what an operator does to one tenant.
-//! - [`registry`]: the system repository as the host last accepted it. [`TenantState`]: what is remembered of a tenant.
+//! - [`accepted_system`]: the system repository as it is in force. [`TenantState`]: what is remembered of a tenant.
 //! - [`init`]: makes a host ready for its first pass.
 
+mod compile;
 mod error;
+mod execute;
+mod ground;
 mod init;
+mod layers;
+mod lock;
+mod look;
 mod operate;
 mod options;
+mod parallel;
 mod preview;
+mod record;
 mod registry;
 mod report;
 mod state;
+mod system;
+mod task;
+#[cfg(test)]
+mod tests;
 
 pub use error::PassError;
-pub use init::{HostConfig, init, read_config};
+pub use init::{HostConfig, embedded_url, init, read_config};
 pub use operate::{resume, rollback, suspend};
 pub use options::{Options, Scope, Starts};
 pub use preview::{Preview, preview_system, preview_tenant};
-pub use registry::{
-    EffectiveRegistry, EffectiveTenant, Revision, accepted_system, effective_registry,
-};
+pub use registry::{EffectiveRegistry, EffectiveTenant, effective_registry};
 pub use report::{Event, Report, SystemReport, TenantReport, Verdict};
 pub use state::{FetchFailure, HistoryEntry, HistoryEvent, Refusal, Suspension, TenantState};
+pub use system::{Revision, SystemState, accepted_system};
 
+use crate::apply;
 use crate::host::Host;
+use execute::execute;
+use ground::Ground;
+use look::look;
+use task::{Planner, Task};
+
+/// Tenants whose repositories are asked at once: remotes mostly let one wait.
+const FETCHES: usize = 16;
 
 /// Brings the host to what the repositories say: recover, fetch, compile, plan, apply, record.
 ///
@@ -40,6 +59,69 @@ pub fn pass(
     options: &Options,
     say: &mut dyn FnMut(Event),
 ) -> Result<Report, PassError> {
-    let _ = (host, options, say);
-    todo!()
+    let _lock = lock::take(host.root(), || say(Event::Waiting))?;
+    apply::recover_all(host)?;
+    let (system, revision) = system::update(host, options, say)?;
+    let mut ground = Ground::read(host, revision)?;
+    let mut tasks = tenants(host, &mut ground, options)?;
+    tasks.extend(leaving(host, &ground, options));
+    let tenants = if options.plan_only {
+        tasks.into_iter().map(Task::into_report).collect()
+    } else {
+        execute(host, &mut ground, tasks, say)?
+    };
+    Ok(Report { system, tenants })
+}
+
+/// The tenants of the scope that are registered: fetched side by side, compiled one after the other because what one
+/// gets another cannot have.
+fn tenants(
+    host: &dyn Host,
+    ground: &mut Ground,
+    options: &Options,
+) -> Result<Vec<Task>, PassError> {
+    let tenants = ground.revision.system.tenants.clone();
+    let scope: Vec<_> = match &options.scope {
+        Scope::All => tenants.iter().collect(),
+        Scope::One(id) => {
+            ground.registration(id)?;
+            tenants.iter().filter(|tenant| tenant.id == *id).collect()
+        }
+    };
+    let looks = {
+        let ground = &*ground;
+        parallel::map(scope, FETCHES, |registration| {
+            let found = look(host, ground, registration, options);
+            (&registration.id, found)
+        })
+    };
+    let planner = Planner {
+        host,
+        options,
+        diffs: options.plan_only,
+    };
+    let tasks = looks.into_iter().map(|(id, found)| {
+        let task = found.and_then(|look| planner.task(ground, look));
+        task.unwrap_or_else(|error| Task::failed(id, &error))
+    });
+    Ok(tasks.collect())
+}
+
+/// Tenants that left the registry, when the pass is for all.
+fn leaving(host: &dyn Host, ground: &Ground, options: &Options) -> Vec<Task> {
+    if options.scope != Scope::All {
+        return Vec::new();
+    }
+    let planner = Planner {
+        host,
+        options,
+        diffs: false,
+    };
+    let ids = ground.leaving().into_iter();
+    let task = |id| {
+        planner
+            .removal(ground, &id)
+            .unwrap_or_else(|error| Task::failed(&id, &error))
+    };
+    ids.map(task).collect()
 }

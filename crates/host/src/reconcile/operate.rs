@@ -1,10 +1,22 @@
 //! What an operator does to one tenant.
 
-use super::{Event, PassError, TenantReport};
+use super::execute::execute;
+use super::ground::Ground;
+use super::state::HistoryEvent;
+use super::task::Planner;
+use super::{
+    Event, Options, PassError, Suspension, TenantReport, TenantState, Verdict, accepted_system,
+    lock,
+};
+use crate::apply;
+use crate::events::{self, Record};
+use crate::generations;
 use crate::host::Host;
+use bitbuilder_core::artefact::Manifest;
 use bitbuilder_core::model::Name;
 
-/// Makes an older generation current: `to`, or the one before. The commit that is left is quarantined.
+/// Makes an older generation current: `to`, or the newest one before the current one. The commit that is left is
+/// quarantined: it stays out until another one arrives.
 ///
 /// # Errors
 /// When there is no such tenant or generation, it is damaged, or the host's state is unreadable.
@@ -14,8 +26,68 @@ pub fn rollback(
     to: Option<u64>,
     say: &mut dyn FnMut(Event),
 ) -> Result<TenantReport, PassError> {
-    let _ = (host, id, to, say);
-    todo!()
+    let _lock = lock::take(host.root(), || say(Event::Waiting))?;
+    apply::recover(host, id)?;
+    let mut ground = Ground::read(host, accepted_system(host)?)?;
+    ground.registration(id)?;
+    let (from, manifest) = choose(host, id, to)?;
+    let options = Options::default();
+    let planner = Planner {
+        host,
+        options: &options,
+        diffs: false,
+    };
+    let number = manifest.number;
+    let mut task = planner.return_to(&ground, id, manifest)?;
+    task.event = Some(HistoryEvent::RolledBack {
+        from: from.number,
+        to: number,
+    });
+    task.state.quarantined = task.state.deployed.clone().or(Some(from.commit));
+    task.state.inputs = None;
+    let reports = execute(host, &mut ground, vec![task], say)?;
+    let report = reports.into_iter().next();
+    Ok(report.unwrap_or_else(|| TenantReport::new(id.clone(), Verdict::Unchanged)))
+}
+
+/// The current generation and the one to return to, which is whole.
+fn choose(host: &dyn Host, id: &Name, to: Option<u64>) -> Result<(Manifest, Manifest), PassError> {
+    let root = host.root();
+    let fail = |reason: String| PassError::Generation {
+        tenant: id.clone(),
+        reason,
+    };
+    let current = generations::read_current(root, id)?
+        .ok_or_else(|| fail("it has no generation yet".to_owned()))?;
+    let numbers = generations::list(root, id)?;
+    let older = numbers
+        .iter()
+        .copied()
+        .filter(|number| *number < current.number)
+        .max();
+    let number = match to {
+        Some(number) if number == current.number => {
+            return Err(fail(format!("generation {number} is current already")));
+        }
+        Some(number) if !numbers.contains(&number) => {
+            return Err(fail(format!(
+                "there is no generation {number}; `bbctl history {id}` lists those that there are"
+            )));
+        }
+        Some(number) => number,
+        None => older.ok_or_else(|| {
+            fail(format!(
+                "there is none before generation {}",
+                current.number
+            ))
+        })?,
+    };
+    let damage = generations::verify(root, id, number)?;
+    if let Some(first) = damage.first() {
+        let path = &first.path;
+        return Err(fail(format!("generation {number} is damaged: {path}")));
+    }
+    Ok((current, generations::read_manifest(root, id, number)?))
 }
 
 /// Passes leave `id` alone until [`resume`]; what runs goes on.
@@ -23,8 +95,15 @@ pub fn rollback(
 /// # Errors
 /// When there is no such tenant, or its state is unreadable.
 pub fn suspend(host: &dyn Host, id: &Name, reason: &str) -> Result<(), PassError> {
-    let _ = (host, id, reason);
-    todo!()
+    let event = HistoryEvent::Suspended {
+        reason: reason.to_owned(),
+    };
+    change(host, id, event, |state, now| {
+        state.suspended.get_or_insert(Suspension {
+            since: now,
+            reason: reason.to_owned(),
+        });
+    })
 }
 
 /// Passes care for `id` again, from the next one on.
@@ -32,6 +111,37 @@ pub fn suspend(host: &dyn Host, id: &Name, reason: &str) -> Result<(), PassError
 /// # Errors
 /// When there is no such tenant, or its state is unreadable.
 pub fn resume(host: &dyn Host, id: &Name) -> Result<(), PassError> {
-    let _ = (host, id);
-    todo!()
+    change(host, id, HistoryEvent::Resumed, |state, _| {
+        state.suspended = None
+    })
+}
+
+fn change(
+    host: &dyn Host,
+    id: &Name,
+    event: HistoryEvent,
+    change: impl FnOnce(&mut TenantState, u64),
+) -> Result<(), PassError> {
+    let _lock = lock::take(host.root(), || {})?;
+    let known = accepted_system(host)?;
+    Ground::find(&known, id)?;
+    let before = TenantState::read(host.root(), id)?;
+    let mut state = before.clone();
+    let now = host.now();
+    change(&mut state, now);
+    if state == before {
+        return Ok(());
+    }
+    state.record(now, event.clone());
+    state.write(host.root(), id)?;
+    let tenant = Some(id.clone());
+    events::append(
+        host.root(),
+        &Record {
+            time: now,
+            tenant,
+            event,
+        },
+    )?;
+    Ok(())
 }

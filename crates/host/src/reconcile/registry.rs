@@ -1,30 +1,11 @@
-//! The system repository as the host last accepted it, and the effective registry that the generators read.
+//! The effective registry: what the generators and everybody else may read.
 
-use super::PassError;
-use crate::host::{Host, HostError};
+use crate::host::HostError;
 use crate::paths::HostRoot;
-use bitbuilder_core::model::{Name, Registration, System};
+use bitbuilder_core::model::{Name, Registration};
 use serde::{Deserialize, Serialize};
 
-/// A commit of the system repository with what it says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Revision {
-    /// The commit, hex.
-    pub commit: String,
-    /// What it says.
-    pub system: System,
-}
-
-/// The system repository at the commit that was last accepted; no remote is asked.
-///
-/// # Errors
-/// When there is none, or it cannot be read.
-pub fn accepted_system(host: &dyn Host) -> Result<Revision, PassError> {
-    let _ = host;
-    todo!()
-}
-
-/// `/var/lib/bitbuilder/tenants.json`: what the generators and everybody else may read.
+/// `/var/lib/bitbuilder/tenants.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EffectiveRegistry {
     /// Format version, 1.

@@ -1,0 +1,103 @@
+//! One tenant's revision through the pure stages: document, resolve, allocate, render, lint.
+
+use super::ground::Ground;
+use crate::source::Reading;
+use bitbuilder_core::allocate::{self, TenantAllocation};
+use bitbuilder_core::artefact::Artefacts;
+use bitbuilder_core::desired::Templates;
+use bitbuilder_core::digest::sha256_parts;
+use bitbuilder_core::document::read_tenant;
+use bitbuilder_core::finding::{Finding, has_errors};
+use bitbuilder_core::model::{Policy, Registration};
+use bitbuilder_core::resolve::{HostFacts, resolve};
+use bitbuilder_core::tree::Tree;
+use bitbuilder_core::{lint, render, report};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// A revision that can be deployed, or not.
+pub(super) struct Compiled {
+    /// All findings, sorted; errors exactly when there is no product.
+    pub(super) findings: Vec<Finding>,
+    /// Texts that `findings` point into, by path.
+    pub(super) sources: BTreeMap<String, String>,
+    pub(super) product: Option<Product>,
+}
+
+/// What a revision becomes on this host.
+pub(super) struct Product {
+    pub(super) enabled: bool,
+    pub(super) allocation: TenantAllocation,
+    pub(super) artefacts: Artefacts,
+}
+
+/// Compiles `reading` for `registration`; `ground` is not changed.
+pub(super) fn compile(ground: &Ground, registration: &Registration, reading: Reading) -> Compiled {
+    let Reading { tree, mut findings } = reading;
+    let product = stages(ground, registration, &tree, &mut findings);
+    findings.sort();
+    findings.dedup();
+    Compiled {
+        sources: report::sources(&tree, &findings),
+        product: product.filter(|_| !has_errors(&findings)),
+        findings,
+    }
+}
+
+fn stages(
+    ground: &Ground,
+    registration: &Registration,
+    tree: &Tree,
+    findings: &mut Vec<Finding>,
+) -> Option<Product> {
+    let policy = &ground.revision.system.policy;
+    let checked = read_tenant(tree, Some(&registration.id));
+    findings.extend(checked.findings);
+    let tenant = checked.value?;
+    let facts = &ground.facts;
+    let checked = resolve(
+        &tenant,
+        tree,
+        registration,
+        policy,
+        &ground.templates,
+        facts,
+    );
+    findings.extend(checked.findings);
+    let desired = checked.value?;
+    let allocated = allocate::assign(&ground.allocations, &desired, &policy.pools);
+    let allocation = allocated.map_err(|wrong| findings.extend(wrong)).ok()?;
+    let rendered = render::render(&desired, &allocation);
+    let artefacts = rendered.map_err(|wrong| findings.extend(wrong)).ok()?;
+    findings.extend(lint::check(&artefacts, &desired, &allocation));
+    Some(Product {
+        enabled: desired.enabled,
+        allocation,
+        artefacts,
+    })
+}
+
+/// Hash over what all tenants of a pass are compiled with.
+pub(super) fn shared_inputs(policy: &Policy, templates: &Templates, facts: &HostFacts) -> String {
+    sha256_parts([
+        env!("CARGO_PKG_VERSION").as_bytes(),
+        &json(policy),
+        &json(templates),
+        &json(facts),
+    ])
+}
+
+/// Hash over everything that a tenant is compiled from: while it is the same, so is the result.
+pub(super) fn inputs(ground: &Ground, registration: &Registration, commit: &str) -> String {
+    sha256_parts([
+        ground.shared.as_bytes(),
+        &json(registration),
+        &json(&ground.allocations.tenants.get(&registration.id)),
+        commit.as_bytes(),
+    ])
+}
+
+/// Types of the model always become JSON.
+fn json<T: Serialize>(value: &T) -> Vec<u8> {
+    serde_json::to_vec(value).unwrap_or_default()
+}

@@ -1,0 +1,98 @@
+//! What all tenants of a pass are compiled against.
+
+use super::PassError;
+use super::registry::{EffectiveRegistry, effective_registry};
+use super::system::Revision;
+use crate::atomic;
+use crate::host::Host;
+use crate::observe::{self, Presence};
+use bitbuilder_core::allocate::Allocations;
+use bitbuilder_core::desired::Templates;
+use bitbuilder_core::model::{Name, Registration};
+use bitbuilder_core::resolve::HostFacts;
+use std::collections::BTreeMap;
+
+/// The host and its policy at one moment.
+pub(super) struct Ground {
+    pub(super) revision: Revision,
+    pub(super) templates: Templates,
+    pub(super) facts: HostFacts,
+    pub(super) allocations: Allocations,
+    pub(super) presence: Presence,
+    /// The effective registry, by id.
+    pub(super) registry: BTreeMap<Name, super::EffectiveTenant>,
+    /// Hash over policy, templates and facts: what all tenants share.
+    pub(super) shared: String,
+}
+
+impl Ground {
+    pub(super) fn read(host: &dyn Host, revision: Revision) -> Result<Self, PassError> {
+        let root = host.root();
+        let templates = observe::templates(root)?;
+        let facts = observe::facts(host)?;
+        let registry = effective_registry(root)?.map_or_else(Vec::new, |registry| registry.tenants);
+        let shared = super::compile::shared_inputs(&revision.system.policy, &templates, &facts);
+        Ok(Self {
+            templates,
+            facts,
+            allocations: atomic::read_json(&root.allocations())?.unwrap_or_default(),
+            presence: Presence::read(host)?,
+            registry: registry
+                .into_iter()
+                .map(|tenant| (tenant.id.clone(), tenant))
+                .collect(),
+            shared,
+            revision,
+        })
+    }
+
+    /// The registry's entry of `id`.
+    pub(super) fn registration(&self, id: &Name) -> Result<&Registration, PassError> {
+        Self::find(&self.revision, id)
+    }
+
+    /// The entry of `id` in the registry of `revision`.
+    pub(super) fn find<'r>(
+        revision: &'r Revision,
+        id: &Name,
+    ) -> Result<&'r Registration, PassError> {
+        let tenants = &revision.system.tenants;
+        tenants
+            .iter()
+            .find(|registration| registration.id == *id)
+            .ok_or_else(|| PassError::UnknownTenant {
+                id: id.clone(),
+                known: known(tenants),
+            })
+    }
+
+    /// Tenants that have something on the host and left the registry.
+    pub(super) fn leaving(&self) -> Vec<Name> {
+        let registered = |id: &Name| self.revision.system.tenants.iter().any(|r| r.id == *id);
+        let allocated = self.allocations.tenants.iter();
+        allocated
+            .filter(|(id, allocation)| allocation.released.is_none() && !registered(id))
+            .map(|(id, _)| id.clone())
+            .collect()
+    }
+
+    /// The effective registry after this pass.
+    pub(super) fn effective(&self) -> EffectiveRegistry {
+        EffectiveRegistry {
+            format: atomic::FORMAT,
+            system: self.revision.commit.clone(),
+            tenants: self.registry.values().cloned().collect(),
+        }
+    }
+}
+
+/// The registered tenants, for people; long lists are cut.
+fn known(tenants: &[Registration]) -> String {
+    const SHOWN: usize = 10;
+    let ids: Vec<&str> = tenants.iter().map(|t| t.id.as_str()).take(SHOWN).collect();
+    match (ids.len(), tenants.len().saturating_sub(SHOWN)) {
+        (0, _) => "it has none".to_owned(),
+        (_, 0) => format!("it has {}", ids.join(", ")),
+        (_, more) => format!("it has {} and {more} more", ids.join(", ")),
+    }
+}

@@ -1,0 +1,195 @@
+//! The source stage of one tenant: which commit its repository has, and whether that is for deployment.
+
+use super::compile;
+use super::ground::Ground;
+use super::init::ensure_embedded;
+use super::system::failure;
+use super::{Options, PassError, TenantState};
+use crate::host::Host;
+use crate::source::{
+    self, Mirror, Reading, SourceError, TreeLimits, is_descendant, open, read_tree, resolve_ref,
+};
+use bitbuilder_core::finding::Finding;
+use bitbuilder_core::model::Registration;
+use std::time::Duration;
+
+/// A tenant as a pass finds it.
+pub(super) struct Look<'r> {
+    pub(super) registration: &'r Registration,
+    /// Its memory, with the result of the fetch.
+    pub(super) state: TenantState,
+    pub(super) before: TenantState,
+    pub(super) goal: Goal,
+}
+
+/// What is to become of a tenant.
+pub(super) enum Goal {
+    /// This commit is compiled and deployed.
+    Deploy {
+        commit: String,
+        subject: String,
+        reading: Reading,
+    },
+    /// What is current stays, and is put right where it differs.
+    Keep {
+        commit: Option<String>,
+        /// Why there is nothing newer, unless all is well.
+        kept: Kept,
+    },
+    /// Nothing is touched.
+    Leave,
+}
+
+/// Why what is current stays.
+pub(super) enum Kept {
+    /// It is what the repository says.
+    UpToDate,
+    /// The operator rolled back from the newest commit.
+    Quarantined,
+    /// The newest commit is not accepted.
+    Refused {
+        reason: String,
+        findings: Vec<Finding>,
+    },
+    /// There is no commit to be had.
+    Unreadable(String),
+}
+
+/// Fetches and looks; never fails as a whole: what goes wrong is in the goal.
+pub(super) fn look<'r>(
+    host: &dyn Host,
+    ground: &Ground,
+    registration: &'r Registration,
+    options: &Options,
+) -> Result<Look<'r>, PassError> {
+    let before = TenantState::read(host.root(), &registration.id)?;
+    let mut state = before.clone();
+    let goal = if state.suspended.is_some() {
+        Goal::Leave
+    } else {
+        goal(host, ground, registration, options, &mut state)
+    };
+    Ok(Look {
+        registration,
+        state,
+        before,
+        goal,
+    })
+}
+
+fn goal(
+    host: &dyn Host,
+    ground: &Ground,
+    registration: &Registration,
+    options: &Options,
+    state: &mut TenantState,
+) -> Goal {
+    let unreadable = |error: &dyn std::fmt::Display| Goal::Keep {
+        commit: None,
+        kept: Kept::Unreadable(error.to_string()),
+    };
+    let mut fetched = None;
+    if options.fetch {
+        match fetch(host, ground, registration) {
+            Ok(commit) => {
+                state.fetch_failure = None;
+                fetched = Some(commit);
+            }
+            Err(error) => {
+                let before = state.fetch_failure.as_ref();
+                state.fetch_failure = failure(before, Err(error), host.now());
+            }
+        }
+    }
+    let newest = match fetched {
+        Some(commit) => Ok(commit),
+        None => mirrored(host, registration),
+    };
+    match newest {
+        Ok(commit) => decide(host, ground, registration, options, state, commit)
+            .unwrap_or_else(|error| unreadable(&error)),
+        Err(error) => match &state.fetch_failure {
+            Some(failed) => unreadable(&failed.error),
+            None => unreadable(&error),
+        },
+    }
+}
+
+fn fetch(
+    host: &dyn Host,
+    ground: &Ground,
+    registration: &Registration,
+) -> Result<String, PassError> {
+    let root = host.root();
+    ensure_embedded(root, &registration.repository)?;
+    let url = root.url(&registration.repository);
+    let mirror = Mirror::ensure(&root.mirror(&registration.id), &url)?;
+    let timeout = Duration::from_millis(ground.revision.system.policy.sync.timeout.0);
+    let fetched = source::fetch(mirror.path(), &url, &registration.reference, timeout)?;
+    Ok(fetched.commit)
+}
+
+/// The commit that the mirror has.
+fn mirrored(host: &dyn Host, registration: &Registration) -> Result<String, SourceError> {
+    let repository = open(&host.root().mirror(&registration.id))?;
+    Ok(resolve_ref(&repository, &registration.reference)?.id)
+}
+
+fn decide(
+    host: &dyn Host,
+    ground: &Ground,
+    registration: &Registration,
+    options: &Options,
+    state: &TenantState,
+    commit: String,
+) -> Result<Goal, SourceError> {
+    let keep = |kept: Kept| {
+        Ok(Goal::Keep {
+            commit: Some(commit.clone()),
+            kept,
+        })
+    };
+    if state.quarantined.as_ref() == Some(&commit) && !options.retry {
+        return keep(Kept::Quarantined);
+    }
+    let inputs = compile::inputs(ground, registration, &commit);
+    if state.inputs.as_ref() == Some(&inputs) && !options.retry {
+        match &state.refused {
+            None => return keep(Kept::UpToDate),
+            Some(refusal) if refusal.commit == commit && !options.allow_rewind => {
+                return keep(Kept::Refused {
+                    reason: refusal.reason.clone(),
+                    findings: refusal.findings.clone(),
+                });
+            }
+            Some(_) => {}
+        }
+    }
+    let repository = open(&host.root().mirror(&registration.id))?;
+    if let Some(deployed) = &state.deployed
+        && !options.allow_rewind
+        && !is_descendant(&repository, deployed, &commit)?
+    {
+        return keep(Kept::Refused {
+            reason: format!(
+                "it does not descend from the deployed commit {} (force push or rewind); \
+                 `bbctl sync {} --allow-rewind` accepts it",
+                short(deployed),
+                registration.id
+            ),
+            findings: Vec::new(),
+        });
+    }
+    let reading = read_tree(&repository, &commit, &TreeLimits::default())?;
+    let subject = source::read_commit(&repository, &commit)?.subject;
+    Ok(Goal::Deploy {
+        commit,
+        subject,
+        reading,
+    })
+}
+
+/// Enough of a commit id for people.
+pub(super) fn short(commit: &str) -> &str {
+    commit.get(..12).unwrap_or(commit)
+}

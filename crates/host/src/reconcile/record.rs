@@ -1,0 +1,93 @@
+//! The end of a pass: what was done is remembered and told.
+
+use super::state::HistoryEvent;
+use super::task::Task;
+use super::{PassError, TenantReport, Verdict};
+use crate::apply::Outcome;
+use crate::events::{self, Record};
+use crate::generations;
+use crate::host::Host;
+
+/// Puts the outcome into the report, writes the memory of the tenant, and prunes what is too old.
+pub(super) fn record(
+    host: &dyn Host,
+    mut task: Task,
+    outcome: Option<Outcome>,
+    keep: u64,
+) -> TenantReport {
+    if let Err(error) = remember(host, &mut task, outcome, keep) {
+        task.report.verdict = Verdict::Failed;
+        task.report.error.get_or_insert_with(|| error.to_string());
+    }
+    task.report
+}
+
+fn remember(
+    host: &dyn Host,
+    task: &mut Task,
+    outcome: Option<Outcome>,
+    keep: u64,
+) -> Result<(), PassError> {
+    let root = host.root();
+    let id = task.report.tenant.clone();
+    if let Some(outcome) = outcome {
+        settle(task, outcome);
+    } else if task.report.verdict == Verdict::Planned {
+        task.report.verdict = Verdict::Unchanged;
+    }
+    if !root.tenant(&id).exists() && task.event.is_none() {
+        return Ok(());
+    }
+    task.report.generation = generations::current(root, &id)?;
+    let now = host.now();
+    if let Some(event) = &task.event {
+        task.state.record(now, event.clone());
+    }
+    if task.state != task.before {
+        task.state.write(root, &id)?;
+    }
+    if let Some(event) = task.event.take() {
+        let tenant = Some(id.clone());
+        events::append(
+            root,
+            &Record {
+                time: now,
+                tenant,
+                event,
+            },
+        )?;
+    }
+    if task.report.verdict == Verdict::Applied {
+        let parent = task.report.plan.as_ref().and_then(|plan| plan.from);
+        generations::prune(root, &id, keep, parent)?;
+    }
+    Ok(())
+}
+
+/// A plan that was executed: the report says how it went, and a failure is what is remembered.
+fn settle(task: &mut Task, outcome: Outcome) {
+    let error = outcome.error().map(str::to_owned);
+    if outcome.succeeded() {
+        if task.report.verdict == Verdict::Planned {
+            task.report.verdict = Verdict::Applied;
+        }
+    } else {
+        let error = error.unwrap_or_else(|| "a step was left out".to_owned());
+        if outcome.undone {
+            // The old generation goes on, and so does what was remembered of it.
+            let fetch_failure = task.state.fetch_failure.take();
+            task.state = task.before.clone();
+            task.state.fetch_failure = fetch_failure;
+        }
+        // Whatever is left is tried again by the next pass.
+        task.state.inputs = None;
+        let commit = task.report.commit.clone().unwrap_or_default();
+        task.event = Some(HistoryEvent::Failed {
+            commit,
+            error: error.clone(),
+        });
+        task.report.verdict = Verdict::Failed;
+        task.report.error = Some(error);
+    }
+    task.report.outcome = Some(outcome);
+}

@@ -1,0 +1,258 @@
+//! The system repository: which commit of it is in force.
+
+use super::init::{HostConfig, read_config};
+use super::{Event, Options, PassError, Refusal, Scope, SystemReport};
+use crate::atomic;
+use crate::host::{Host, HostError};
+use crate::paths::HostRoot;
+use crate::reconcile::FetchFailure;
+use crate::source::{
+    self, Mirror, Reading, SourceError, TreeLimits, is_descendant, open, read_tree, resolve_ref,
+};
+use bitbuilder_core::document::read_system;
+use bitbuilder_core::finding::{Checked, Finding};
+use bitbuilder_core::model::System;
+use bitbuilder_core::report;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Time for one fetch before a policy is known.
+const FIRST_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// A commit of the system repository with what it says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Revision {
+    /// The commit, hex.
+    pub commit: String,
+    /// What it says.
+    pub system: System,
+}
+
+/// What the host remembers of the system repository: `/var/lib/bitbuilder/system.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SystemState {
+    /// Format version, 1.
+    pub format: u64,
+    /// The commit in force.
+    pub accepted: Option<String>,
+    /// The newest commit is not accepted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<Refusal>,
+    /// The remote cannot be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fetch_failure: Option<FetchFailure>,
+}
+
+impl SystemState {
+    /// Reads it; empty before the first pass.
+    ///
+    /// # Errors
+    /// When the file is unreadable.
+    pub fn read(root: &HostRoot) -> Result<Self, HostError> {
+        Ok(atomic::read_json(&path(root))?.unwrap_or(Self {
+            format: atomic::FORMAT,
+            accepted: None,
+            refused: None,
+            fetch_failure: None,
+        }))
+    }
+
+    fn write(&self, root: &HostRoot) -> Result<(), HostError> {
+        atomic::write_json(&path(root), self)
+    }
+}
+
+fn path(root: &HostRoot) -> std::path::PathBuf {
+    root.state().join("system.json")
+}
+
+/// The system repository at the commit that was last accepted; no remote is asked.
+///
+/// # Errors
+/// When there is none, or it cannot be read.
+pub fn accepted_system(host: &dyn Host) -> Result<Revision, PassError> {
+    let root = host.root();
+    read_config(root)?.ok_or(PassError::NotInitialised)?;
+    let accepted = SystemState::read(root)?.accepted;
+    let commit = accepted.ok_or(PassError::NothingAccepted)?;
+    Ok(read_revision(root, &commit)?.0)
+}
+
+/// Fetches, checks and accepts the newest commit, or stays with the one in force.
+pub(super) fn update(
+    host: &dyn Host,
+    options: &Options,
+    say: &mut dyn FnMut(Event),
+) -> Result<(SystemReport, Revision), PassError> {
+    let root = host.root();
+    let config = read_config(root)?.ok_or(PassError::NotInitialised)?;
+    let before = SystemState::read(root)?;
+    let mut state = before.clone();
+    let mut report = SystemReport::default();
+    if options.fetch {
+        say(Event::Fetching { tenant: None });
+        let fetched = fetch(root, &config, before.accepted.as_deref());
+        state.fetch_failure = failure(before.fetch_failure.as_ref(), fetched, host.now());
+        report.error = state
+            .fetch_failure
+            .as_ref()
+            .map(|failed| failed.error.clone());
+    }
+    let revision = choose(host, &config, options, &mut state, &mut report)?;
+    report.commit = Some(revision.commit.clone());
+    state.accepted = Some(revision.commit.clone());
+    if state != before && !options.plan_only {
+        state.write(root)?;
+    }
+    Ok((report, revision))
+}
+
+fn fetch(root: &HostRoot, config: &HostConfig, accepted: Option<&str>) -> Result<(), SourceError> {
+    let url = root.url(&config.repository);
+    let mirror = Mirror::ensure(&root.system_mirror(), &url)?;
+    let policy = accepted.and_then(|commit| read_revision(root, commit).ok());
+    let timeout = policy.map_or(FIRST_TIMEOUT, |(revision, _)| {
+        Duration::from_millis(revision.system.policy.sync.timeout.0)
+    });
+    source::fetch(mirror.path(), &url, &config.reference, timeout).map(drop)
+}
+
+/// The record of a fetch: failures in a row are counted from the first one.
+pub(super) fn failure<E: std::fmt::Display>(
+    before: Option<&FetchFailure>,
+    fetched: Result<(), E>,
+    now: u64,
+) -> Option<FetchFailure> {
+    let error = fetched.err()?.to_string();
+    Some(FetchFailure {
+        since: before.map_or(now, |failed| failed.since),
+        count: before.map_or(0, |failed| failed.count) + 1,
+        error,
+    })
+}
+
+/// The newest commit if it can be accepted, else the one in force, with the reason in `state` and `report`.
+fn choose(
+    host: &dyn Host,
+    config: &HostConfig,
+    options: &Options,
+    state: &mut SystemState,
+    report: &mut SystemReport,
+) -> Result<Revision, PassError> {
+    let root = host.root();
+    let repository = open(&root.system_mirror())?;
+    let newest = match (resolve_ref(&repository, &config.reference), &state.accepted) {
+        (Ok(commit), _) => commit.id,
+        (Err(_), Some(accepted)) => accepted.clone(),
+        (Err(error), None) => return Err(error.into()),
+    };
+    let Some(accepted) = state.accepted.clone() else {
+        let (checked, sources) = read(root, &newest)?;
+        let findings = checked.findings;
+        let Some(system) = checked.value else {
+            return Err(PassError::System { findings, sources });
+        };
+        (report.findings, report.sources) = (findings, sources);
+        return Ok(Revision {
+            commit: newest,
+            system,
+        });
+    };
+    let rewound = newest != accepted
+        && !(options.allow_rewind && options.scope == Scope::All)
+        && !is_descendant(&repository, &accepted, &newest)?;
+    if rewound {
+        let reason = "it does not descend from the commit in force (force push?); \
+                      `bbctl sync --allow-rewind` accepts it";
+        refuse(
+            state,
+            report,
+            host.now(),
+            newest,
+            reason.to_owned(),
+            Vec::new(),
+        );
+        return Ok(read_revision(root, &accepted)?.0);
+    }
+    let (checked, sources) = read(root, &newest)?;
+    (report.findings, report.sources) = (checked.findings.clone(), sources);
+    match checked.value {
+        Some(system) => {
+            state.refused = None;
+            Ok(Revision {
+                commit: newest,
+                system,
+            })
+        }
+        None if newest == accepted => Err(PassError::System {
+            findings: checked.findings,
+            sources: std::mem::take(&mut report.sources),
+        }),
+        None => {
+            let errors = checked.findings.len();
+            let reason = format!("its documents have {errors} findings");
+            refuse(state, report, host.now(), newest, reason, checked.findings);
+            Ok(read_revision(root, &accepted)?.0)
+        }
+    }
+}
+
+fn refuse(
+    state: &mut SystemState,
+    report: &mut SystemReport,
+    now: u64,
+    commit: String,
+    reason: String,
+    findings: Vec<Finding>,
+) {
+    report.refused = Some(commit.clone());
+    report.error.get_or_insert_with(|| {
+        format!("commit {commit} of the system repository is refused: {reason}")
+    });
+    let since = match &state.refused {
+        Some(before) if before.commit == commit => before.since,
+        _ => now,
+    };
+    state.refused = Some(Refusal {
+        commit,
+        since,
+        reason,
+        findings,
+    });
+}
+
+type Sources = BTreeMap<String, String>;
+
+fn read(root: &HostRoot, commit: &str) -> Result<(Checked<System>, Sources), SourceError> {
+    let repository = open(&root.system_mirror())?;
+    let reading = read_tree(&repository, commit, &TreeLimits::default())?;
+    Ok(check(reading))
+}
+
+/// What a tree of the system repository says; nothing when there are errors, also in the tree itself.
+pub(super) fn check(reading: Reading) -> (Checked<System>, Sources) {
+    let Reading { tree, findings } = reading;
+    let checked = read_system(&tree);
+    let all = findings.into_iter().chain(checked.findings).collect();
+    let checked = Checked::new(checked.value, all);
+    let sources = report::sources(&tree, &checked.findings);
+    (checked, sources)
+}
+
+fn read_revision(root: &HostRoot, commit: &str) -> Result<(Revision, Sources), PassError> {
+    let (checked, sources) = read(root, commit)?;
+    match checked.value {
+        Some(system) => Ok((
+            Revision {
+                commit: commit.to_owned(),
+                system,
+            },
+            sources,
+        )),
+        None => Err(PassError::System {
+            findings: checked.findings,
+            sources,
+        }),
+    }
+}

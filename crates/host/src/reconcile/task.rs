@@ -1,0 +1,422 @@
+//! What a pass is going to do to one tenant: the plan, what it needs, and what will be remembered of it.
+
+use super::compile::{self, Compiled, Product, compile};
+use super::ground::Ground;
+use super::look::{Goal, Kept, Look, short};
+use super::state::Refusal;
+use super::{
+    EffectiveTenant, HistoryEvent, Options, PassError, Starts, TenantReport, TenantState, Verdict,
+};
+use crate::apply::Work;
+use crate::generations;
+use crate::host::Host;
+use crate::observe::{Presence, observed};
+use bitbuilder_core::artefact::{self, Artefacts, Manifest, Provenance, UnitKind};
+use bitbuilder_core::finding::{Finding, Severity};
+use bitbuilder_core::model::{Name, Registration};
+use bitbuilder_core::plan;
+use std::collections::BTreeSet;
+
+/// One tenant's part of a pass.
+pub(super) struct Task {
+    pub(super) report: TenantReport,
+    /// Its memory after the pass, if all goes well.
+    pub(super) state: TenantState,
+    pub(super) before: TenantState,
+    /// What is remembered once the plan was executed.
+    pub(super) event: Option<HistoryEvent>,
+    /// What the plan writes.
+    target: Option<(Manifest, Artefacts)>,
+    owner: u32,
+    /// Its entry in the effective registry from now on.
+    pub(super) entry: Option<EffectiveTenant>,
+}
+
+impl Task {
+    /// For the executor; nothing when there is nothing to do.
+    pub(super) fn work(&self) -> Option<Work<'_>> {
+        let plan = self.report.plan.as_ref().filter(|plan| !plan.is_empty())?;
+        Some(Work {
+            plan,
+            target: self
+                .target
+                .as_ref()
+                .map(|(manifest, files)| (manifest, files)),
+            owner: self.owner,
+        })
+    }
+
+    /// The report of a pass that stops before anything changes.
+    pub(super) fn into_report(mut self) -> TenantReport {
+        if self.report.verdict == Verdict::Removed && self.work().is_some() {
+            self.report.verdict = Verdict::Planned;
+        }
+        self.report
+    }
+
+    /// A tenant that nothing can be done for.
+    pub(super) fn failed(id: &Name, error: &PassError) -> Self {
+        let mut report = TenantReport::new(id.clone(), Verdict::Failed);
+        report.error = Some(error.to_string());
+        Self {
+            report,
+            state: TenantState::default(),
+            before: TenantState::default(),
+            event: None,
+            target: None,
+            owner: 0,
+            entry: None,
+        }
+    }
+}
+
+/// Makes tasks of one pass; allocations grow from one to the next.
+pub(super) struct Planner<'a> {
+    pub(super) host: &'a dyn Host,
+    pub(super) options: &'a Options,
+    /// Whether plans carry diffs: for people, not for execution.
+    pub(super) diffs: bool,
+}
+
+impl Planner<'_> {
+    /// What is done about a look.
+    pub(super) fn task(&self, ground: &mut Ground, look: Look<'_>) -> Result<Task, PassError> {
+        let registration = look.registration;
+        let entry = ground.registry.get(&registration.id).cloned();
+        let mut task = Task {
+            report: TenantReport::new(registration.id.clone(), Verdict::Unchanged),
+            state: look.state,
+            before: look.before,
+            event: None,
+            target: None,
+            owner: 0,
+            entry: Some(entry.unwrap_or_else(|| effective(registration, registration.enabled))),
+        };
+        task.report.generation = generations::current(self.host.root(), &registration.id)?;
+        task.report.error = task
+            .state
+            .fetch_failure
+            .as_ref()
+            .map(|failed| format!("the repository cannot be fetched: {}", failed.error));
+        match look.goal {
+            Goal::Leave => task.report.verdict = Verdict::Suspended,
+            Goal::Keep { commit, kept } => {
+                task.report.commit = commit;
+                self.keep(ground, &mut task, kept)?;
+            }
+            Goal::Deploy {
+                commit,
+                subject,
+                reading,
+            } => {
+                task.report.commit = Some(commit.clone());
+                let compiled = compile(ground, registration, reading);
+                self.deploy(
+                    ground,
+                    &mut task,
+                    registration,
+                    compiled,
+                    (&commit, &subject),
+                )?;
+            }
+        }
+        Ok(task)
+    }
+
+    /// The tenant leaves: everything of it stops, its data stays.
+    pub(super) fn removal(&self, ground: &Ground, id: &Name) -> Result<Task, PassError> {
+        let root = self.host.root();
+        let state = TenantState::read(root, id)?;
+        let mut task = Task {
+            report: TenantReport::new(id.clone(), Verdict::Removed),
+            before: state.clone(),
+            state,
+            event: Some(HistoryEvent::Removed),
+            target: None,
+            owner: 0,
+            entry: None,
+        };
+        let current = generations::read_current(root, id)?;
+        let seen = observed(
+            self.host,
+            &ground.presence,
+            id,
+            &unit_names(current.as_ref(), None),
+        )?;
+        let mut input = plan::Input::new(id, &seen);
+        input.current = current.as_ref();
+        task.report.plan = Some(plan::plan(&input));
+        Ok(task)
+    }
+
+    /// What the generation `number` was becomes current again.
+    pub(super) fn return_to(
+        &self,
+        ground: &Ground,
+        id: &Name,
+        manifest: Manifest,
+    ) -> Result<Task, PassError> {
+        let root = self.host.root();
+        let state = TenantState::read(root, id)?;
+        let mut task = Task {
+            report: TenantReport::new(id.clone(), Verdict::Unchanged),
+            before: state.clone(),
+            state,
+            event: None,
+            target: None,
+            owner: owner(ground, id),
+            entry: ground.registry.get(id).cloned(),
+        };
+        task.report.commit = Some(manifest.commit.clone());
+        let artefacts = stored(self.host, &manifest)?;
+        if let Some(entry) = &mut task.entry {
+            entry.enabled = runs(&artefacts);
+        }
+        task.target = Some((manifest, artefacts));
+        self.plan(ground, &mut task, &[], true)?;
+        Ok(task)
+    }
+
+    fn keep(&self, ground: &Ground, task: &mut Task, kept: Kept) -> Result<(), PassError> {
+        let id = task.report.tenant.clone();
+        match kept {
+            Kept::UpToDate | Kept::Quarantined => {}
+            Kept::Refused { reason, findings } => {
+                let commit = task.report.commit.clone().unwrap_or_default();
+                self.refuse(task, commit, reason, findings);
+            }
+            Kept::Unreadable(error) if task.report.generation.is_none() => {
+                task.report.verdict = Verdict::Failed;
+                task.report.error = Some(error);
+            }
+            Kept::Unreadable(error) => task.report.error = Some(error),
+        }
+        let Some(current) = generations::read_current(self.host.root(), &id)? else {
+            return Ok(());
+        };
+        let units = current.units.iter().filter(|unit| unit.autostart);
+        let up = |unit: &str| is_up(&ground.presence, unit);
+        if units.clone().all(|unit| up(&unit.name)) && units.clone().count() > 0 {
+            return Ok(());
+        }
+        task.owner = owner(ground, &id);
+        let artefacts = stored(self.host, &current)?;
+        task.target = Some((current, artefacts));
+        self.plan(ground, task, &[], true)
+    }
+
+    fn deploy(
+        &self,
+        ground: &mut Ground,
+        task: &mut Task,
+        registration: &Registration,
+        compiled: Compiled,
+        (commit, subject): (&str, &str),
+    ) -> Result<(), PassError> {
+        let id = &registration.id;
+        task.report.findings = compiled.findings.clone();
+        task.report.sources = compiled.sources;
+        let Some(product) = compiled.product else {
+            let errors = compiled.findings.iter();
+            let errors = errors
+                .filter(|finding| finding.severity == Severity::Error)
+                .count();
+            let reason = match errors {
+                1 => "its documents have an error".to_owned(),
+                n => format!("its documents have {n} errors"),
+            };
+            task.state.inputs = Some(compile::inputs(ground, registration, commit));
+            self.refuse(task, commit.to_owned(), reason, compiled.findings);
+            return Ok(());
+        };
+        let Product {
+            enabled,
+            allocation,
+            artefacts,
+        } = product;
+        task.owner = allocation.uid_base;
+        ground.allocations.tenants.insert(id.clone(), allocation);
+        task.entry = Some(effective(registration, enabled));
+        let inputs = compile::inputs(ground, registration, commit);
+        let root = self.host.root();
+        let provenance = Provenance {
+            tenant: id.clone(),
+            number: generations::next_number(root, id, task.state.highest)?,
+            parent: task.report.generation,
+            commit: commit.to_owned(),
+            reference: registration.reference.clone(),
+            repository: registration.repository.clone(),
+            system: ground.revision.commit.clone(),
+            signer: None,
+            inputs: inputs.clone(),
+            created: self.host.now(),
+        };
+        let manifest = artefact::manifest(provenance, &artefacts);
+        task.target = Some((manifest, artefacts));
+        self.plan(ground, task, &compiled.findings, false)?;
+
+        let state = &mut task.state;
+        let fresh = state.deployed.as_deref() != Some(commit);
+        state.deployed = Some(commit.to_owned());
+        state.inputs = Some(inputs);
+        state.refused = None;
+        state.quarantined = None;
+        state.findings = compiled.findings;
+        let moved = task
+            .report
+            .plan
+            .as_ref()
+            .filter(|plan| plan.from != plan.to);
+        if let Some(number) = moved.and_then(|plan| plan.to) {
+            state.highest = number;
+        }
+        if fresh || moved.is_some() {
+            task.event = task.report.plan.as_ref().and_then(|plan| {
+                Some(HistoryEvent::Deployed {
+                    generation: plan.to?,
+                    commit: commit.to_owned(),
+                    subject: subject.to_owned(),
+                })
+            });
+        }
+        Ok(())
+    }
+
+    /// The steps from what is current to the task's target.
+    fn plan(
+        &self,
+        ground: &Ground,
+        task: &mut Task,
+        findings: &[Finding],
+        written: bool,
+    ) -> Result<(), PassError> {
+        let root = self.host.root();
+        let id = &task.report.tenant;
+        let current = generations::read_current(root, id)?;
+        let target = task
+            .target
+            .as_ref()
+            .map(|(manifest, files)| (manifest, files));
+        let units = unit_names(current.as_ref(), target.map(|(_, files)| files));
+        let seen = observed(self.host, &ground.presence, id, &units)?;
+        let done = finished(self.host, &ground.presence, current.as_ref());
+        let directory = root.current(id);
+        let contents = |path: &str| std::fs::read(directory.join(path)).ok();
+        let plan = plan::plan(&plan::Input {
+            current: current.as_ref(),
+            target,
+            contents: &contents,
+            diffs: self.diffs,
+            written,
+            start: self.options.starts == Starts::Awaited,
+            finished: &done,
+            findings,
+            ..plan::Input::new(id, &seen)
+        });
+        if !plan.is_empty() {
+            if let (true, Some(number)) = (plan.from == plan.to, plan.to) {
+                task.event = Some(HistoryEvent::Repaired { generation: number });
+            }
+            if !task.report.verdict.is_bad() {
+                task.report.verdict = Verdict::Planned;
+            }
+        }
+        task.report.plan = Some(plan);
+        Ok(())
+    }
+
+    fn refuse(&self, task: &mut Task, commit: String, reason: String, findings: Vec<Finding>) {
+        task.report.verdict = Verdict::Refused;
+        task.report.error = Some(format!("commit {} is refused: {reason}", short(&commit)));
+        let known = task
+            .before
+            .refused
+            .as_ref()
+            .filter(|before| before.commit == commit);
+        if known.is_none() {
+            task.event = Some(HistoryEvent::Refused {
+                commit: commit.clone(),
+                reason: reason.clone(),
+            });
+        }
+        task.report.findings.clone_from(&findings);
+        task.state.refused = Some(Refusal {
+            since: known.map_or_else(|| self.host.now(), |before| before.since),
+            commit,
+            reason,
+            findings,
+        });
+    }
+}
+
+/// The registry's entry as it is in force.
+fn effective(registration: &Registration, enabled: bool) -> EffectiveTenant {
+    EffectiveTenant {
+        id: registration.id.clone(),
+        enabled,
+        registration: registration.clone(),
+    }
+}
+
+fn owner(ground: &Ground, id: &Name) -> u32 {
+    let allocation = ground.allocations.tenants.get(id);
+    allocation.map_or(0, |allocation| allocation.uid_base)
+}
+
+/// Whether anything of the set is to run.
+fn runs(artefacts: &Artefacts) -> bool {
+    let mut units = artefacts.units.iter();
+    units.any(|unit| unit.kind == UnitKind::Tenant && unit.autostart)
+}
+
+/// A generation on the disk, as it was rendered.
+fn stored(host: &dyn Host, manifest: &Manifest) -> Result<Artefacts, PassError> {
+    Ok(Artefacts {
+        files: generations::read_files(host.root(), manifest)?,
+        units: manifest.units.clone(),
+        layers: manifest.layers.clone(),
+        directories: manifest.directories.clone(),
+    })
+}
+
+fn unit_names<'a>(current: Option<&'a Manifest>, target: Option<&'a Artefacts>) -> Vec<&'a str> {
+    let current = current.into_iter().flat_map(|manifest| &manifest.units);
+    let target = target.into_iter().flat_map(|artefacts| &artefacts.units);
+    let names: BTreeSet<&str> = current
+        .chain(target)
+        .map(|unit| unit.name.as_str())
+        .collect();
+    names.into_iter().collect()
+}
+
+/// Workloads that ended and shall stay so: their restart policy leaves them, and what they require is up, so that it
+/// was not for want of that.
+fn finished(host: &dyn Host, presence: &Presence, current: Option<&Manifest>) -> BTreeSet<String> {
+    let Some(current) = current else {
+        return BTreeSet::new();
+    };
+    let directory = host.root().current(&current.tenant);
+    let is_left = |unit: &&artefact::OwnedUnit| {
+        let dropin = directory.join(format!("system/{}.d/50-bitbuilder.conf", unit.name));
+        let text = std::fs::read_to_string(dropin).unwrap_or_default();
+        unit.kind == UnitKind::Workload
+            && presence
+                .units
+                .get(&unit.name)
+                .is_some_and(|state| state.active == "inactive")
+            && !text.lines().any(|line| line == "Restart=always")
+            && unit
+                .requires
+                .iter()
+                .all(|required| is_up(presence, required))
+    };
+    let units = current.units.iter().filter(is_left);
+    units.map(|unit| unit.name.clone()).collect()
+}
+
+fn is_up(presence: &Presence, unit: &str) -> bool {
+    presence
+        .units
+        .get(unit)
+        .is_some_and(crate::host::UnitState::is_active)
+}
