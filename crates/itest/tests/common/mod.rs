@@ -1,0 +1,125 @@
+//! Repositories of the booted tests, and what they ask a host.
+#![allow(dead_code, reason = "each test binary uses its own part")]
+
+use bitbuilder_itest::TestHost;
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A repository directory that a test writes and pushes.
+pub struct Repository(tempfile::TempDir);
+
+impl Repository {
+    /// An empty one.
+    pub fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    /// A tenant `id` with nothing but metadata.
+    pub fn tenant(id: &str) -> Self {
+        let repository = Self::new();
+        let metadata = format!(
+            r#"{{ "tenant": {{ "id": "{id}", "name": "{id}", "type": "container", "enabled": true }} }}"#
+        );
+        repository.write("metadata.json", &metadata);
+        repository
+    }
+
+    /// A system repository with these tenants, each embedded on the host and allowed what the tests need.
+    pub fn system(ids: &[&str]) -> Self {
+        let repository = Self::new();
+        repository.write_registry(ids);
+        repository
+    }
+
+    /// Replaces the registry.
+    pub fn write_registry(&self, ids: &[&str]) {
+        let tenants: Vec<Value> = ids
+            .iter()
+            .map(|id| {
+                serde_json::json!({
+                    "id": id,
+                    "repository": format!("file:///var/lib/bitbuilder/git/{id}.git"),
+                    "allow": { "publish": ["tcp/8000-8099"], "networks": ["isolated-bridge"] },
+                })
+            })
+            .collect();
+        let registry = serde_json::json!({ "tenants": tenants });
+        self.write("tenants/registry.json", &registry.to_string());
+    }
+
+    /// Writes a file.
+    pub fn write(&self, path: &str, content: &str) -> &Self {
+        let file = self.0.path().join(path);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, content).unwrap();
+        self
+    }
+
+    /// Removes a file or directory.
+    pub fn remove(&self, path: &str) {
+        let path = self.0.path().join(path);
+        if path.is_dir() {
+            fs::remove_dir_all(path).unwrap();
+        } else {
+            fs::remove_file(path).unwrap();
+        }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+/// A container that runs `script` with `/bin/sh` and more lines of configuration.
+pub fn command(script: &str, more: &str) -> String {
+    format!(
+        "image: {{ template: tenant-container }}\ncommand: [/bin/sh, -c, {}]\n{more}",
+        serde_json::to_string(script).unwrap()
+    )
+}
+
+/// A container with its own systemd.
+pub fn booted(more: &str) -> String {
+    format!("image: {{ template: tenant-container }}\nboot: true\n{more}")
+}
+
+/// `bbctl status ID --json`.
+pub fn status(host: &TestHost, id: &str) -> Value {
+    let text = host.exec_ok(["bbctl", "status", "--json"]);
+    let status: Value = serde_json::from_str(&text).unwrap();
+    let tenants = status["tenants"].as_array().unwrap();
+    let tenant = tenants.iter().find(|tenant| tenant["id"] == id);
+    tenant.unwrap_or_else(|| panic!("no {id} in {text}")).clone()
+}
+
+/// Waits until `id` is Healthy.
+pub fn wait_healthy(host: &TestHost, id: &str) {
+    host.wait_for(&format!("{id} is Healthy"), || {
+        status(host, id)["health"] == "Healthy"
+    });
+}
+
+/// Number of the current generation.
+pub fn generation(host: &TestHost, id: &str) -> u64 {
+    let target = host.exec_ok(["readlink", &format!("/var/lib/tenants/{id}/current")]);
+    let number = target.trim().strip_prefix("generations/").unwrap();
+    number.parse().unwrap()
+}
+
+/// Invocation id of a machine's unit: another one after each start.
+pub fn invocation(host: &TestHost, machine: &str) -> String {
+    let unit = format!("systemd-nspawn@{machine}.service");
+    host.exec_ok(["systemctl", "show", "--property=InvocationID", "--value", &unit])
+}
+
+/// A path in the writable layer of a container, as the host sees it.
+pub fn upper(id: &str, container: &str, path: &str) -> String {
+    format!("/var/lib/tenants/{id}/containers/{container}/upper/{path}")
+}
+
+/// An example of this repository.
+pub fn example(name: &str) -> PathBuf {
+    bitbuilder_itest::repository().join("examples").join(name)
+}

@@ -1,0 +1,232 @@
+//! A hostile tenant tries to reach another tenant and the host. Every way that must be closed has a control beside it
+//! that is open, so that the test cannot pass because nothing works.
+
+mod common;
+
+use bitbuilder_itest::TestHost;
+use common::{Repository, booted, command, wait_healthy};
+use serde_json::Value;
+use std::process::Output;
+
+/// `evil` of alpha is a booted container whose root does what it likes; beta has a web server and a neighbour of it.
+struct Arena {
+    host: TestHost,
+    allocations: Value,
+}
+
+impl Arena {
+    fn new() -> Self {
+        let host = TestHost::new("isolation");
+        host.init();
+        host.push_ok("system", Repository::system(&["alpha", "beta"]).path());
+        let alpha = Repository::tenant("alpha");
+        alpha.write("containers/evil/config.yaml", &booted(""));
+        let beta = Repository::tenant("beta");
+        let serve = "echo secret > /srv/index.html; exec busybox httpd -f -p 80 -h /srv";
+        beta.write("containers/web/config.yaml", &command(serve, "health: { tcp: 80, interval: 1s }\n"));
+        beta.write("containers/near/config.yaml", &booted(""));
+        host.push_ok("alpha", alpha.path());
+        host.push_ok("beta", beta.path());
+        wait_healthy(&host, "alpha");
+        wait_healthy(&host, "beta");
+        // Something on the host to reach, on every address, and an abstract socket.
+        host.sh(
+            "systemd-run --quiet --unit=listener systemd-socket-activate --accept --inetd --listen='[::]:5555' cat; \
+             systemd-run --quiet --unit=abstract systemd-socket-activate --listen=@bitbuilder-test cat",
+        );
+        host.wait_sh("bash -c 'exec 3<>/dev/tcp/127.0.0.1/5555'");
+        host.wait_sh("grep -q @bitbuilder-test /proc/net/unix");
+        let allocations = host.read_file("/var/lib/bitbuilder/allocations.json");
+        Self {
+            host,
+            allocations: serde_json::from_str(&allocations).unwrap(),
+        }
+    }
+
+    fn allocated(&self, path: &str) -> String {
+        let value = self.allocations.pointer(path);
+        let text = value.and_then(Value::as_str);
+        text.unwrap_or_else(|| panic!("{path} in {}", self.allocations)).to_owned()
+    }
+
+    fn address(&self, tenant: &str, machine: &str) -> String {
+        self.allocated(&format!("/tenants/{tenant}/machines/{machine}/interfaces/default/address"))
+    }
+
+    fn gateway(&self, tenant: &str) -> String {
+        let address = self.allocated(&format!("/tenants/{tenant}/networks/default/subnet/address"));
+        let (net, _) = address.rsplit_once('.').unwrap();
+        format!("{net}.1")
+    }
+
+    fn bridge(&self, tenant: &str) -> String {
+        self.allocated(&format!("/tenants/{tenant}/networks/default/link"))
+    }
+
+    /// A shell script of root in a booted container.
+    fn inside(&self, machine: &str, script: &str) -> Output {
+        let machine = format!("--machine={machine}");
+        let run = ["systemd-run", "--quiet", "--pipe", "--wait", "--collect", &machine];
+        self.host.exec(run.into_iter().chain(["/bin/sh", "-c", script]))
+    }
+
+    /// Name of the attacker's only interface.
+    fn link(&self) -> String {
+        let links = self.works("alpha-evil", "ls /sys/class/net");
+        let link = links.split_whitespace().find(|link| *link != "lo");
+        link.unwrap_or_else(|| panic!("{links}")).to_owned()
+    }
+
+    #[track_caller]
+    fn works(&self, machine: &str, script: &str) -> String {
+        let output = self.inside(machine, script);
+        assert!(output.status.success(), "{machine}: `{script}` must work: {output:?}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    #[track_caller]
+    fn fails(&self, script: &str) {
+        let output = self.inside("alpha-evil", script);
+        assert!(!output.status.success(), "`{script}` must fail: {output:?}");
+    }
+}
+
+#[test]
+fn a_hostile_tenant_reaches_neither_another_tenant_nor_the_host() {
+    let arena = Arena::new();
+    ipv4(&arena);
+    ipv6(&arena);
+    link_layer(&arena);
+    multicast(&arena);
+    files(&arena);
+    processes(&arena);
+    sockets(&arena);
+    spoofing(&arena);
+}
+
+fn ipv4(arena: &Arena) {
+    let web = arena.address("beta", "web");
+    let (own, other) = (arena.gateway("alpha"), arena.gateway("beta"));
+    let fetch = format!("busybox wget -q -T 3 -O - http://{web}/");
+    assert_eq!(arena.works("beta-near", &fetch), "secret\n");
+    arena.fails(&fetch);
+    arena.fails(&format!("busybox ping -c 1 -W 2 {web}"));
+    // A route of its own changes nothing.
+    arena.works("alpha-evil", &format!("ip route add {web} via {own} || ip route replace {web} via {own}"));
+    arena.fails(&fetch);
+    // The host: on its own bridge's address, on the other tenant's, on any.
+    for address in [&own, &other] {
+        arena.fails(&format!("busybox nc -w 3 {address} 5555 </dev/null"));
+        arena.fails(&format!("busybox nc -w 3 {address} 22 </dev/null"));
+    }
+}
+
+fn ipv6(arena: &Arena) {
+    // The link-local addresses of the two bridges and of the neighbour.
+    let bridge = arena.bridge("alpha");
+    let host = arena.host.sh(&format!(
+        "ip -6 -o address show dev {bridge} | sed -n 's/.*inet6 \\([^/]*\\).*/\\1/p'"
+    ));
+    let near = arena.works("beta-near", "ip -6 -o address show | sed -n 's/.*inet6 \\([^/]*\\).*/\\1/p'");
+    let link = arena.link();
+    for address in host.lines().chain(near.lines()).filter(|address| *address != "::1") {
+        let scoped = if address.starts_with("fe80") {
+            format!("{address}%{link}")
+        } else {
+            address.to_owned()
+        };
+        arena.fails(&format!("busybox nc -w 3 {scoped} 5555 </dev/null"));
+    }
+    for address in near.lines().filter(|address| *address != "::1") {
+        let scoped = if address.starts_with("fe80") {
+            format!("{address}%{link}")
+        } else {
+            address.to_owned()
+        };
+        arena.fails(&format!("busybox ping6 -c 1 -W 2 {scoped}"));
+    }
+}
+
+fn link_layer(arena: &Arena) {
+    let (own, web) = (arena.gateway("alpha"), arena.address("beta", "web"));
+    let link = arena.link();
+    arena.works("alpha-evil", &format!("busybox arping -c 1 -w 3 -I {link} {own}"));
+    arena.fails(&format!("busybox arping -c 1 -w 3 -I {link} {web}"));
+    // Nobody of beta has ever heard of alpha's interface.
+    let mac = arena.allocated("/tenants/alpha/machines/evil/interfaces/default/mac");
+    let seen = arena.works("beta-near", "ip neigh show");
+    assert!(!seen.contains(&mac), "{seen}");
+}
+
+fn multicast(arena: &Arena) {
+    // beta listens to everything on its link while alpha shouts.
+    let listen = "timeout 6 busybox nc -u -l -p 5353 2>/dev/null; true";
+    let shout = "for n in 1 2 3 4 5; do \
+                 echo shout | busybox nc -u -w 1 224.0.0.251 5353; \
+                 echo shout | busybox nc -u -w 1 255.255.255.255 5353; done; true";
+    let heard = std::thread::scope(|scope| {
+        let listener = scope.spawn(|| arena.inside("beta-near", listen));
+        arena.inside("alpha-evil", shout);
+        listener.join().unwrap()
+    });
+    let heard = String::from_utf8_lossy(&heard.stdout).into_owned();
+    assert!(!heard.contains("shout"), "{heard}");
+}
+
+fn files(arena: &Arena) {
+    arena.fails("ls /var/lib/tenants");
+    arena.fails("ls /var/lib/bitbuilder");
+    arena.fails("ls /run/bitbuilder");
+    arena.fails("mknod /tmp/disk b 254 0 && head -c 1 /tmp/disk");
+    arena.fails("echo 1 > /proc/sys/kernel/panic");
+    arena.fails("echo h > /proc/sysrq-trigger");
+    arena.fails("mount -t cgroup2 none /mnt && echo $$ > /mnt/cgroup.procs && ls /mnt/system.slice/sshd.service");
+    arena.fails("head -c 1 /dev/kmsg");
+    // What its root writes belongs to nobody that the host or beta knows.
+    arena.works("alpha-evil", "touch /root/mine");
+    let owner = |tenant: &str, container: &str| {
+        let path = format!("/var/lib/tenants/{tenant}/containers/{container}/upper");
+        arena.host.exec_ok(["stat", "--format=%u", &path]).trim().parse::<u64>().unwrap()
+    };
+    let (alpha, beta) = (owner("alpha", "evil"), owner("beta", "near"));
+    assert!(alpha >= 0x1000_0000 && beta >= 0x1000_0000);
+    assert!(alpha.abs_diff(beta) >= 65_536);
+}
+
+fn processes(arena: &Arena) {
+    let victim = arena.host.sh("systemctl show --property=MainPID --value listener.service");
+    let victim = victim.trim();
+    let names = arena.works("alpha-evil", "cat /proc/[0-9]*/comm");
+    assert!(names.contains("systemd"), "its own processes: {names}");
+    assert!(!names.contains("systemd-socket-"), "{names}");
+    arena.inside("alpha-evil", &format!("kill -9 {victim}; kill -9 -1"));
+    let state = arena.host.sh("systemctl is-active listener.service");
+    assert_eq!(state.trim(), "active");
+    // It has killed itself, which its restart policy mends.
+    wait_healthy(&arena.host, "alpha");
+    arena.host.wait_for("alpha answers again", || {
+        arena.inside("alpha-evil", "true").status.success()
+    });
+    wait_healthy(&arena.host, "beta");
+}
+
+fn sockets(arena: &Arena) {
+    let seen = arena.works("alpha-evil", "cat /proc/net/unix");
+    assert!(!seen.contains("@bitbuilder-test"), "{seen}");
+    arena.fails("test -S /run/host/run/dbus/system_bus_socket");
+    arena.fails("grep -q bitbuilder /proc/net/unix");
+}
+
+/// Last, because it breaks the attacker's own network.
+fn spoofing(arena: &Arena) {
+    let link = arena.link();
+    let (own, web) = (arena.gateway("alpha"), arena.address("beta", "web"));
+    arena.works("alpha-evil", &format!("busybox arping -c 1 -w 3 -I {link} {own}"));
+    arena.works("alpha-evil", &format!("ip address add {web}/32 dev {link}"));
+    arena.fails(&format!("busybox arping -c 1 -w 3 -s {web} -I {link} {own}"));
+    arena.fails(&format!("busybox ping -c 1 -W 2 -I {web} {own}"));
+    arena.works("alpha-evil", &format!(
+        "ip link set {link} down; ip link set {link} address 02:00:00:00:00:99; ip link set {link} up"
+    ));
+    arena.fails(&format!("busybox arping -c 1 -w 3 -I {link} {own}"));
+}
