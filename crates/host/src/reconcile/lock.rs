@@ -5,27 +5,63 @@ use crate::paths::HostRoot;
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 /// Held while it lives; a process that dies lets go of it.
 #[derive(Debug)]
 pub(super) struct Lock(#[expect(dead_code, reason = "the open file holds the lock")] File);
 
+/// Between two tries of somebody who may give up.
+const LOOK: Duration = Duration::from_millis(100);
+
 /// Takes the host's lock; `waiting` is called if somebody else holds it.
 pub(super) fn take(root: &HostRoot, waiting: impl FnOnce()) -> Result<Lock, HostError> {
+    let (path, file) = open(root)?;
+    if !try_lock(&path, &file)? {
+        waiting();
+        while let Err(error) = flock(&file, FlockOperation::LockExclusive) {
+            if error != Errno::INTR {
+                return Err(HostError::file(&path)(error.into()));
+            }
+        }
+    }
+    Ok(Lock(file))
+}
+
+/// The same, for somebody whom the holder may be waiting for: `None` as soon as there is nothing `left` to do.
+pub(super) fn take_while(
+    root: &HostRoot,
+    left: impl Fn() -> bool,
+    waiting: impl FnOnce(),
+) -> Result<Option<Lock>, HostError> {
+    let (path, file) = open(root)?;
+    let mut waiting = Some(waiting);
+    while left() {
+        if try_lock(&path, &file)? {
+            return Ok(Some(Lock(file)));
+        }
+        if let Some(waiting) = waiting.take() {
+            waiting();
+        }
+        thread::sleep(LOOK);
+    }
+    Ok(None)
+}
+
+fn open(root: &HostRoot) -> Result<(PathBuf, File), HostError> {
     let directory = root.runtime();
     fs::create_dir_all(&directory).map_err(HostError::file(&directory))?;
     let path = directory.join("lock");
     let file = File::create(&path).map_err(HostError::file(&path))?;
-    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => return Ok(Lock(file)),
-        Err(Errno::WOULDBLOCK) => waiting(),
-        Err(error) => return Err(HostError::file(&path)(error.into())),
-    }
-    loop {
-        match flock(&file, FlockOperation::LockExclusive) {
-            Ok(()) => return Ok(Lock(file)),
-            Err(Errno::INTR) => {}
-            Err(error) => return Err(HostError::file(&path)(error.into())),
-        }
+    Ok((path, file))
+}
+
+fn try_lock(path: &Path, file: &File) -> Result<bool, HostError> {
+    match flock(file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(true),
+        Err(Errno::WOULDBLOCK) => Ok(false),
+        Err(error) => Err(HostError::file(path)(error.into())),
     }
 }

@@ -42,6 +42,7 @@ use crate::apply;
 use crate::host::Host;
 use execute::execute;
 use ground::Ground;
+use lock::Lock;
 use look::look;
 use task::{Planner, Task};
 
@@ -59,7 +60,9 @@ pub fn pass(
     options: &Options,
     say: &mut dyn FnMut(Event),
 ) -> Result<Report, PassError> {
-    let _lock = lock::take(host.root(), || say(Event::Waiting))?;
+    let Some(_lock) = lock(host, options, say)? else {
+        return Ok(Report::default());
+    };
     apply::recover_all(host)?;
     let (system, revision) = system::update(host, options, say)?;
     let mut ground = Ground::read(host, revision)?;
@@ -71,6 +74,24 @@ pub fn pass(
         execute(host, &mut ground, tasks, say)?
     };
     Ok(Report { system, tenants })
+}
+
+/// The host's lock. A tenant that is being provisioned waits only until another pass has provisioned it: that pass may
+/// be starting the unit that waits for this one.
+fn lock(
+    host: &dyn Host,
+    options: &Options,
+    say: &mut dyn FnMut(Event),
+) -> Result<Option<Lock>, PassError> {
+    let waiting = || say(Event::Waiting);
+    match (&options.scope, options.starts) {
+        (Scope::One(id), Starts::Left) => {
+            let current = host.root().current(id);
+            let left = || current.symlink_metadata().is_err();
+            Ok(lock::take_while(host.root(), left, waiting)?)
+        }
+        _ => Ok(Some(lock::take(host.root(), waiting)?)),
+    }
 }
 
 /// The tenants of the scope that are registered: fetched side by side, compiled one after the other because what one
