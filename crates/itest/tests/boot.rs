@@ -10,7 +10,10 @@ fn a_crash_and_a_boot_without_network_bring_every_tenant_back() {
     let host = TestHost::new("offline-boot");
     host.init();
     host.push_ok("system", Repository::system(&["one", "two"]).path());
-    let serve = command("exec busybox httpd -f -p 80", "health: { tcp: 80, interval: 1s }\n");
+    let serve = command(
+        "exec busybox httpd -f -p 80",
+        "health: { tcp: 80, interval: 1s }\n",
+    );
     for id in ["one", "two"] {
         let tenant = Repository::tenant(id);
         tenant.write("containers/web/config.yaml", &serve);

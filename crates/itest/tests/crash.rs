@@ -66,12 +66,15 @@ fn assert_old_or_new(host: &TestHost, round: u32) {
     let current = "/var/lib/tenants/tiny/current";
     let unit = format!("{current}/system/systemd-nspawn@tiny-web.service.d/50-bitbuilder.conf");
     let text = host.read_file(&unit);
-    let is = |round: u32| text.contains(&format!("COLOR=c{round}\"")) || text.contains(&format!("COLOR=c{round} "));
+    let is = |round: u32| {
+        text.contains(&format!("COLOR=c{round}\"")) || text.contains(&format!("COLOR=c{round} "))
+    };
     assert!(
         (0..=round).rev().take(CRASHES as usize + 1).any(is),
         "round {round}: {text}"
     );
-    let manifest: Value = serde_json::from_str(&host.read_file(&format!("{current}/generation.json"))).unwrap();
+    let manifest: Value =
+        serde_json::from_str(&host.read_file(&format!("{current}/generation.json"))).unwrap();
     let sums = host.sh(&format!(
         "cd {current}/; find . -type f ! -name generation.json -exec sha256sum {{}} +"
     ));
@@ -87,7 +90,12 @@ fn assert_old_or_new(host: &TestHost, round: u32) {
     // sha256sum escapes names with a backslash and marks the line.
     let plain = |map: &BTreeMap<&str, &str>| -> BTreeMap<String, String> {
         map.iter()
-            .map(|(path, sum)| (path.replace("\\\\", "\\"), sum.trim_start_matches('\\').to_owned()))
+            .map(|(path, sum)| {
+                (
+                    path.replace("\\\\", "\\"),
+                    sum.trim_start_matches('\\').to_owned(),
+                )
+            })
             .collect()
     };
     assert_eq!(plain(&found), plain(&recorded), "round {round}");

@@ -3,9 +3,7 @@
 mod common;
 
 use bitbuilder_itest::TestHost;
-use common::{
-    Repository, booted, command, generation, invocation, status, upper, wait_healthy,
-};
+use common::{Repository, booted, command, generation, invocation, status, upper, wait_healthy};
 
 /// Writes its colour down and stays.
 const PAINT: &str = "echo $COLOR > /srv/color; exec busybox httpd -f -p 80 -h /srv";
@@ -13,9 +11,15 @@ const PAINT: &str = "echo $COLOR > /srv/color; exec busybox httpd -f -p 80 -h /s
 /// Two containers: `web`, a command with a health check, and `db`, a booted one.
 fn pair() -> Repository {
     let pair = Repository::tenant("pair");
-    let web = command(PAINT, "env: { COLOR: red }\nhealth: { tcp: 80, interval: 1s }\n");
+    let web = command(
+        PAINT,
+        "env: { COLOR: red }\nhealth: { tcp: 80, interval: 1s }\n",
+    );
     pair.write("containers/web/config.yaml", &web);
-    pair.write("containers/db/config.yaml", &booted("resources: { memory: 256M }\n"));
+    pair.write(
+        "containers/db/config.yaml",
+        &booted("resources: { memory: 256M }\n"),
+    );
     pair
 }
 
@@ -36,7 +40,10 @@ fn a_change_of_one_container_restarts_only_that_one() {
     let (web, db) = (invocation(&host, "pair-web"), invocation(&host, "pair-db"));
     assert_eq!(host.read_file(&upper("pair", "web", "srv/color")), "red\n");
 
-    let blue = command(PAINT, "env: { COLOR: blue }\nhealth: { tcp: 80, interval: 1s }\n");
+    let blue = command(
+        PAINT,
+        "env: { COLOR: blue }\nhealth: { tcp: 80, interval: 1s }\n",
+    );
     pair.write("containers/web/config.yaml", &blue);
     host.push_ok("pair", pair.path());
     wait_healthy(&host, "pair");
@@ -60,7 +67,11 @@ fn a_change_of_one_container_restarts_only_that_one() {
     assert_eq!(host.read_file(&upper("pair", "web", "srv/color")), "red\n");
     assert_eq!(status(&host, "pair")["sync"], "RolledBack");
     host.exec_ok(["bbctl", "sync"]);
-    assert_eq!(generation(&host, "pair"), 1, "a quarantined commit stays out");
+    assert_eq!(
+        generation(&host, "pair"),
+        1,
+        "a quarantined commit stays out"
+    );
 }
 
 #[test]
@@ -70,13 +81,23 @@ fn an_invalid_push_is_refused_and_changes_nothing() {
     let head = "git -C /var/lib/bitbuilder/git/pair.git rev-parse main";
     let before = host.sh(head);
 
-    pair.write("containers/web/config.yaml", "image: { template: tenant-container }\nboto: true\n");
-    pair.write("containers/db/config.yaml", "image: { template: no-such }\n");
+    pair.write(
+        "containers/web/config.yaml",
+        "image: { template: tenant-container }\nboto: true\n",
+    );
+    pair.write(
+        "containers/db/config.yaml",
+        "image: { template: no-such }\n",
+    );
     let pushed = host.push("pair", pair.path());
 
     assert!(!pushed.accepted, "{}", pushed.output);
     for expected in ["containers/web/config.yaml:2:1", "`boot`", "no-such"] {
-        assert!(pushed.output.contains(expected), "{expected} in {}", pushed.output);
+        assert!(
+            pushed.output.contains(expected),
+            "{expected} in {}",
+            pushed.output
+        );
     }
     assert_eq!(host.sh(head), before);
     assert_eq!(generation(&host, "pair"), 1);
@@ -90,10 +111,18 @@ fn a_tenant_that_leaves_the_registry_is_taken_down_and_its_data_kept() {
     let (host, _pair) = deployed("leave");
     host.push_ok("system", Repository::system(&[]).path());
     host.wait_for("the containers are gone", || {
-        !host.exec(["machinectl", "show", "pair-web"]).status.success()
-            && !host.exec(["machinectl", "show", "pair-db"]).status.success()
+        !host
+            .exec(["machinectl", "show", "pair-web"])
+            .status
+            .success()
+            && !host
+                .exec(["machinectl", "show", "pair-db"])
+                .status
+                .success()
     });
-    host.wait_for("the bridge is gone", || !host.exists("/sys/class/net/br-pair"));
+    host.wait_for("the bridge is gone", || {
+        !host.exists("/sys/class/net/br-pair")
+    });
     assert!(!host.exists("/var/lib/tenants/pair/current"));
     assert!(host.exists("/var/lib/tenants/pair/generations/1"));
     let rules = host.exec_ok(["nft", "list", "ruleset"]);
@@ -121,14 +150,12 @@ fn the_commands_of_systemd_and_git_work_on_tenants() {
     let green = command(PAINT, "env: { COLOR: green }\n");
     pair.write("containers/web/config.yaml", &green);
     host.put(pair.path(), "/root/by-hand");
-    host.sh(
-        "cd /root/by-hand; git init -q -b main; \
+    host.sh("cd /root/by-hand; git init -q -b main; \
          git fetch -q /var/lib/bitbuilder/git/pair.git main; git reset -q --soft FETCH_HEAD; \
          git add -A; git -c user.name=t -c user.email=t@example.org commit -qm green; \
          git -C /var/lib/bitbuilder/git/pair.git fetch -q /root/by-hand main:main; \
          git -C /var/lib/tenants/pair/config.git fetch -q; \
-         systemctl reload tenant@pair",
-    );
+         systemctl reload tenant@pair");
     host.wait_for("the new colour", || {
         host.read_file(&upper("pair", "web", "srv/color")) == "green\n"
     });
@@ -137,7 +164,10 @@ fn the_commands_of_systemd_and_git_work_on_tenants() {
     let unknown = host.exec(["systemctl", "start", "tenant@nobody"]);
     assert!(!unknown.status.success());
     let journal = host.journal(&["-b", "-u", "setup-tenant@nobody"]);
-    assert!(journal.contains("nobody is not in the registry"), "{journal}");
+    assert!(
+        journal.contains("nobody is not in the registry"),
+        "{journal}"
+    );
 }
 
 #[test]

@@ -23,7 +23,10 @@ impl Arena {
         alpha.write("containers/evil/config.yaml", &booted(""));
         let beta = Repository::tenant("beta");
         let serve = "echo secret > /srv/index.html; exec busybox httpd -f -p 80 -h /srv";
-        beta.write("containers/web/config.yaml", &command(serve, "health: { tcp: 80, interval: 1s }\n"));
+        beta.write(
+            "containers/web/config.yaml",
+            &command(serve, "health: { tcp: 80, interval: 1s }\n"),
+        );
         beta.write("containers/near/config.yaml", &booted(""));
         host.push_ok("alpha", alpha.path());
         host.push_ok("beta", beta.path());
@@ -46,15 +49,20 @@ impl Arena {
     fn allocated(&self, path: &str) -> String {
         let value = self.allocations.pointer(path);
         let text = value.and_then(Value::as_str);
-        text.unwrap_or_else(|| panic!("{path} in {}", self.allocations)).to_owned()
+        text.unwrap_or_else(|| panic!("{path} in {}", self.allocations))
+            .to_owned()
     }
 
     fn address(&self, tenant: &str, machine: &str) -> String {
-        self.allocated(&format!("/tenants/{tenant}/machines/{machine}/interfaces/default/address"))
+        self.allocated(&format!(
+            "/tenants/{tenant}/machines/{machine}/interfaces/default/address"
+        ))
     }
 
     fn gateway(&self, tenant: &str) -> String {
-        let address = self.allocated(&format!("/tenants/{tenant}/networks/default/subnet/address"));
+        let address = self.allocated(&format!(
+            "/tenants/{tenant}/networks/default/subnet/address"
+        ));
         let (net, _) = address.rsplit_once('.').unwrap();
         format!("{net}.1")
     }
@@ -66,8 +74,16 @@ impl Arena {
     /// A shell script of root in a booted container.
     fn inside(&self, machine: &str, script: &str) -> Output {
         let machine = format!("--machine={machine}");
-        let run = ["systemd-run", "--quiet", "--pipe", "--wait", "--collect", &machine];
-        self.host.exec(run.into_iter().chain(["/bin/sh", "-c", script]))
+        let run = [
+            "systemd-run",
+            "--quiet",
+            "--pipe",
+            "--wait",
+            "--collect",
+            &machine,
+        ];
+        self.host
+            .exec(run.into_iter().chain(["/bin/sh", "-c", script]))
     }
 
     /// Name of the attacker's only interface.
@@ -80,7 +96,10 @@ impl Arena {
     #[track_caller]
     fn works(&self, machine: &str, script: &str) -> String {
         let output = self.inside(machine, script);
-        assert!(output.status.success(), "{machine}: `{script}` must work: {output:?}");
+        assert!(
+            output.status.success(),
+            "{machine}: `{script}` must work: {output:?}"
+        );
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
@@ -112,7 +131,10 @@ fn ipv4(arena: &Arena) {
     arena.fails(&fetch);
     arena.fails(&format!("busybox ping -c 1 -W 2 {web}"));
     // A route of its own changes nothing.
-    arena.works("alpha-evil", &format!("ip route add {web} via {own} || ip route replace {web} via {own}"));
+    arena.works(
+        "alpha-evil",
+        &format!("ip route add {web} via {own} || ip route replace {web} via {own}"),
+    );
     arena.fails(&fetch);
     // The host: on its own bridge's address, on the other tenant's, on any.
     for address in [&own, &other] {
@@ -127,9 +149,16 @@ fn ipv6(arena: &Arena) {
     let host = arena.host.sh(&format!(
         "ip -6 -o address show dev {bridge} | sed -n 's/.*inet6 \\([^/]*\\).*/\\1/p'"
     ));
-    let near = arena.works("beta-near", "ip -6 -o address show | sed -n 's/.*inet6 \\([^/]*\\).*/\\1/p'");
+    let near = arena.works(
+        "beta-near",
+        "ip -6 -o address show | sed -n 's/.*inet6 \\([^/]*\\).*/\\1/p'",
+    );
     let link = arena.link();
-    for address in host.lines().chain(near.lines()).filter(|address| *address != "::1") {
+    for address in host
+        .lines()
+        .chain(near.lines())
+        .filter(|address| *address != "::1")
+    {
         let scoped = if address.starts_with("fe80") {
             format!("{address}%{link}")
         } else {
@@ -150,7 +179,10 @@ fn ipv6(arena: &Arena) {
 fn link_layer(arena: &Arena) {
     let (own, web) = (arena.gateway("alpha"), arena.address("beta", "web"));
     let link = arena.link();
-    arena.works("alpha-evil", &format!("busybox arping -c 1 -w 3 -I {link} {own}"));
+    arena.works(
+        "alpha-evil",
+        &format!("busybox arping -c 1 -w 3 -I {link} {own}"),
+    );
     arena.fails(&format!("busybox arping -c 1 -w 3 -I {link} {web}"));
     // Nobody of beta has ever heard of alpha's interface.
     let mac = arena.allocated("/tenants/alpha/machines/evil/interfaces/default/mac");
@@ -186,7 +218,12 @@ fn files(arena: &Arena) {
     arena.works("alpha-evil", "touch /root/mine");
     let owner = |tenant: &str, container: &str| {
         let path = format!("/var/lib/tenants/{tenant}/containers/{container}/upper");
-        arena.host.exec_ok(["stat", "--format=%u", &path]).trim().parse::<u64>().unwrap()
+        arena
+            .host
+            .exec_ok(["stat", "--format=%u", &path])
+            .trim()
+            .parse::<u64>()
+            .unwrap()
     };
     let (alpha, beta) = (owner("alpha", "evil"), owner("beta", "near"));
     assert!(alpha >= 0x1000_0000 && beta >= 0x1000_0000);
@@ -194,7 +231,9 @@ fn files(arena: &Arena) {
 }
 
 fn processes(arena: &Arena) {
-    let victim = arena.host.sh("systemctl show --property=MainPID --value listener.service");
+    let victim = arena
+        .host
+        .sh("systemctl show --property=MainPID --value listener.service");
     let victim = victim.trim();
     let names = arena.works("alpha-evil", "cat /proc/[0-9]*/comm");
     assert!(names.contains("systemd"), "its own processes: {names}");
@@ -221,9 +260,14 @@ fn sockets(arena: &Arena) {
 fn spoofing(arena: &Arena) {
     let link = arena.link();
     let (own, web) = (arena.gateway("alpha"), arena.address("beta", "web"));
-    arena.works("alpha-evil", &format!("busybox arping -c 1 -w 3 -I {link} {own}"));
+    arena.works(
+        "alpha-evil",
+        &format!("busybox arping -c 1 -w 3 -I {link} {own}"),
+    );
     arena.works("alpha-evil", &format!("ip address add {web}/32 dev {link}"));
-    arena.fails(&format!("busybox arping -c 1 -w 3 -s {web} -I {link} {own}"));
+    arena.fails(&format!(
+        "busybox arping -c 1 -w 3 -s {web} -I {link} {own}"
+    ));
     arena.fails(&format!("busybox ping -c 1 -W 2 -I {web} {own}"));
     arena.works("alpha-evil", &format!(
         "ip link set {link} down; ip link set {link} address 02:00:00:00:00:99; ip link set {link} up"

@@ -91,7 +91,9 @@ pub fn status(host: &TestHost, id: &str) -> Value {
     let status: Value = serde_json::from_str(&text).unwrap();
     let tenants = status["tenants"].as_array().unwrap();
     let tenant = tenants.iter().find(|tenant| tenant["id"] == id);
-    tenant.unwrap_or_else(|| panic!("no {id} in {text}")).clone()
+    tenant
+        .unwrap_or_else(|| panic!("no {id} in {text}"))
+        .clone()
 }
 
 /// Waits until `id` is Healthy.
@@ -111,7 +113,13 @@ pub fn generation(host: &TestHost, id: &str) -> u64 {
 /// Invocation id of a machine's unit: another one after each start.
 pub fn invocation(host: &TestHost, machine: &str) -> String {
     let unit = format!("systemd-nspawn@{machine}.service");
-    host.exec_ok(["systemctl", "show", "--property=InvocationID", "--value", &unit])
+    host.exec_ok([
+        "systemctl",
+        "show",
+        "--property=InvocationID",
+        "--value",
+        &unit,
+    ])
 }
 
 /// A path in the writable layer of a container, as the host sees it.
