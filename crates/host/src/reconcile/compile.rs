@@ -11,7 +11,7 @@ use bitbuilder_core::finding::{Finding, has_errors};
 use bitbuilder_core::model::{Policy, Registration};
 use bitbuilder_core::resolve::{HostFacts, resolve};
 use bitbuilder_core::tree::Tree;
-use bitbuilder_core::{lint, render, report};
+use bitbuilder_core::{plan, render, report};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -69,7 +69,6 @@ fn stages(
     let allocation = allocated.map_err(|wrong| findings.extend(wrong)).ok()?;
     let rendered = render::render(&desired, &allocation);
     let artefacts = rendered.map_err(|wrong| findings.extend(wrong)).ok()?;
-    findings.extend(lint::check(&artefacts, &desired, &allocation));
     Some(Product {
         enabled: desired.enabled,
         allocation,
@@ -80,7 +79,7 @@ fn stages(
 /// Hash over what all tenants of a pass are compiled with.
 pub(super) fn shared_inputs(policy: &Policy, templates: &Templates, facts: &HostFacts) -> String {
     sha256_parts([
-        env!("CARGO_PKG_VERSION").as_bytes(),
+        &plan::COMPILER.to_le_bytes()[..],
         &json(policy),
         &json(templates),
         &json(facts),

@@ -25,8 +25,6 @@ mod report;
 mod state;
 mod system;
 mod task;
-#[cfg(test)]
-mod tests;
 
 pub use error::PassError;
 pub use init::{HostConfig, embedded_url, init, read_config};
