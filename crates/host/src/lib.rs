@@ -8,11 +8,13 @@
 //! - [`reconcile`]: one pass, all stages in order.
 //! - [`host`]: the trait that everything above talks to; [`systemd`] and [`nftables`] are the real one,
 //!   [`sim`] a whole host in a directory.
-//! - [`events`]: what happened. [`paths`]: where everything lives. [`atomic`]: files that are written whole or not at all.
+//! - [`template`]: checks of a template directory.
+//! - [`events`]: what happened. [`foreground`]: programs at the terminal of a person. [`paths`]: where everything lives. [`atomic`]: files that are written whole or not at all.
 
 pub mod apply;
 pub mod atomic;
 pub mod events;
+pub mod foreground;
 pub mod generations;
 pub mod git;
 pub mod host;
@@ -24,4 +26,5 @@ pub mod reconcile;
 pub mod sim;
 pub mod source;
 pub mod systemd;
+pub mod template;
 mod tool;
