@@ -1,0 +1,136 @@
+//! What a check means after those before it.
+
+use bitbuilder_host::atomic::FORMAT;
+use bitbuilder_host::observe::health::CheckResult;
+
+/// What a check found: what it said, for people.
+pub type Outcome = Result<String, String>;
+
+/// When a check was made.
+#[derive(Debug, Clone, Copy)]
+pub struct Moment<'a> {
+    /// Invocation of the workload's unit.
+    pub invocation: &'a str,
+    /// Seconds since the epoch.
+    pub now: u64,
+    /// Whether the start period goes on.
+    pub starting: bool,
+}
+
+/// The result that counts for `invocation`: none of an earlier one does.
+pub fn counts<'r>(result: Option<&'r CheckResult>, invocation: &str) -> Option<&'r CheckResult> {
+    result.filter(|result| result.invocation == invocation)
+}
+
+/// The result after `outcome`. One success makes a workload healthy; `retries` failures in a row, at least one, make it
+/// unhealthy. In the start period failures do not count, unless it was healthy already.
+pub fn next(
+    previous: Option<&CheckResult>,
+    moment: &Moment<'_>,
+    retries: u64,
+    outcome: &Outcome,
+) -> CheckResult {
+    let previous = counts(previous, moment.invocation);
+    let known = previous.and_then(|result| result.healthy);
+    let before = previous.map_or(0, |result| result.failures);
+    let (healthy, failures) = match outcome {
+        Ok(_) => (Some(true), 0),
+        Err(_) if moment.starting && known.is_none() => (None, 0),
+        Err(_) => {
+            let failures = before.saturating_add(1);
+            let decided = failures >= retries.max(1);
+            (if decided { Some(false) } else { known }, failures)
+        }
+    };
+    let since = match previous {
+        Some(result) if result.healthy == healthy => result.since,
+        _ => moment.now,
+    };
+    let (Ok(message) | Err(message)) = outcome;
+    CheckResult {
+        format: FORMAT,
+        invocation: moment.invocation.to_owned(),
+        healthy,
+        failures,
+        since,
+        checked: moment.now,
+        message: message.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RETRIES: u64 = 3;
+
+    /// Results of `outcomes` (`+` success, `-` failure, `s` failure in the start period) as `healthy failures since`.
+    fn run(outcomes: &str) -> Vec<(Option<bool>, u64, u64)> {
+        let mut previous: Option<CheckResult> = None;
+        let mut results = Vec::new();
+        for (now, outcome) in (100..).zip(outcomes.chars()) {
+            let moment = Moment {
+                invocation: "one",
+                now,
+                starting: matches!(outcome, 's'),
+            };
+            let outcome = match outcome {
+                '+' => Ok("fine".to_owned()),
+                _ => Err("bad".to_owned()),
+            };
+            let result = next(previous.as_ref(), &moment, RETRIES, &outcome);
+            results.push((result.healthy, result.failures, result.since));
+            previous = Some(result);
+        }
+        results
+    }
+
+    #[test]
+    fn one_success_is_healthy_and_three_failures_are_not() {
+        let (yes, no) = (Some(true), Some(false));
+        assert_eq!(
+            run("++--+---+"),
+            [
+                (yes, 0, 100),
+                (yes, 0, 100),
+                (yes, 1, 100),
+                (yes, 2, 100),
+                (yes, 0, 100),
+                (yes, 1, 100),
+                (yes, 2, 100),
+                (no, 3, 107),
+                (yes, 0, 108),
+            ]
+        );
+    }
+
+    #[test]
+    fn nothing_is_decided_before_enough_failures() {
+        assert_eq!(
+            run("---"),
+            [(None, 1, 100), (None, 2, 100), (Some(false), 3, 102)]
+        );
+    }
+
+    #[test]
+    fn failures_of_the_start_period_count_only_after_a_success() {
+        assert_eq!(run("ssss-").last(), Some(&(None, 1, 100)));
+        assert_eq!(run("s+sss").last(), Some(&(Some(false), 3, 104)));
+    }
+
+    #[test]
+    fn another_invocation_starts_anew() {
+        let moment = |invocation| Moment {
+            invocation,
+            now: 7,
+            starting: false,
+        };
+        let bad: Outcome = Err("bad".into());
+        let first = next(None, &moment("one"), 1, &bad);
+        assert_eq!((first.healthy, first.failures), (Some(false), 1));
+        let second = next(Some(&first), &moment("two"), 2, &bad);
+        assert_eq!((second.healthy, second.failures), (None, 1));
+        // Without retries one failure is enough.
+        assert_eq!(next(None, &moment("one"), 0, &bad).healthy, Some(false));
+    }
+}
