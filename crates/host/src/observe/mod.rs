@@ -7,6 +7,8 @@
 mod facts;
 pub mod health;
 mod presence;
+#[cfg(test)]
+mod scene;
 mod status;
 mod templates;
 mod wait;

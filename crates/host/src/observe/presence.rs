@@ -77,7 +77,7 @@ pub fn observed(
 }
 
 /// Whether a unit has anything to stop.
-fn runs(state: &UnitState) -> bool {
+pub(super) fn runs(state: &UnitState) -> bool {
     !matches!(state.active.as_str(), "inactive" | "failed")
 }
 
@@ -132,4 +132,76 @@ fn subdirectories(path: &Path) -> Result<BTreeSet<String>, HostError> {
         }
     }
     Ok(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observe::scene::{Scene, name, set};
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn units_that_have_something_to_stop() {
+        let scene = Scene::running();
+        let units = [
+            "a.mount",
+            "tenant@shop.service",
+            "systemd-nspawn@shop-web.service",
+        ];
+        scene.set("tenant@shop.service", "deactivating", "stop");
+        scene.set("systemd-nspawn@shop-web.service", "failed", "failed");
+        scene.set("unrelated.service", "active", "running");
+        let presence = Presence::read(&scene.host).unwrap();
+        assert!(!presence.units.contains_key("unrelated.service"));
+        let observed = observed(&scene.host, &presence, &name("shop"), &units).unwrap();
+        assert_eq!(observed.active, set(["tenant@shop.service"]));
+    }
+
+    #[test]
+    fn every_unit_that_a_generation_owns_is_asked_for() {
+        let scene = Scene::running();
+        let presence = Presence::read(&scene.host).unwrap();
+        for id in ["shop", "my-blog"] {
+            let manifest = crate::generations::read_current(scene.root(), &name(id)).unwrap();
+            for unit in manifest
+                .unwrap()
+                .units
+                .iter()
+                .filter(|unit| unit.workload != Some(name("spare")))
+            {
+                assert!(presence.units.contains_key(&unit.name), "{}", unit.name);
+            }
+        }
+    }
+
+    #[test]
+    fn directories_and_layers() {
+        let scene = Scene::running();
+        let home = scene.root().tenant(&name("shop"));
+        for path in [
+            "layers/k1",
+            "layers/.k2.tmp",
+            "containers/web/rootfs/etc",
+            "volumes/data/x",
+        ] {
+            fs::create_dir_all(home.join(path)).unwrap();
+        }
+        symlink("k1", home.join("layers/k3")).unwrap();
+        fs::write(home.join("volumes/file"), "").unwrap();
+        let presence = Presence::default();
+        let found = observed(&scene.host, &presence, &name("shop"), &[]).unwrap();
+        assert_eq!(found.layers, set(["k1"]));
+        let expected = [
+            "containers",
+            "containers/web",
+            "containers/web/rootfs",
+            "layers",
+            "layers/k1",
+            "volumes",
+            "volumes/data",
+        ];
+        assert_eq!(found.directories, set(expected));
+        let nobody = observed(&scene.host, &presence, &name("nobody"), &[]).unwrap();
+        assert_eq!(nobody, Observed::default());
+    }
 }

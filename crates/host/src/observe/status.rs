@@ -1,9 +1,22 @@
 //! Every tenant in a few words.
+//!
+//! - `memory`: what the host remembers of a tenant, from its files. `workload`, `tenant`: what that and the units mean.
 
+mod memory;
+mod tenant;
+#[cfg(test)]
+mod tests;
+mod workload;
+
+use super::presence::Presence;
+use crate::atomic;
 use crate::host::{Host, HostError};
-use crate::reconcile::{FetchFailure, Refusal, Suspension};
+use crate::paths::HostRoot;
+use crate::reconcile::{self, EffectiveTenant, FetchFailure, Refusal, Suspension};
+use bitbuilder_core::allocate::Allocations;
 use bitbuilder_core::finding::Finding;
 use bitbuilder_core::model::{Limits, Name};
+use memory::Memory;
 use serde::{Deserialize, Serialize};
 
 /// The host.
@@ -108,9 +121,64 @@ pub enum Health {
 
 /// The host, or only the tenant `only`.
 ///
+/// What is damaged of one tenant is its reason, and hides no other.
+///
 /// # Errors
-/// When the host's state is unreadable or the manager does not answer.
+/// When the host's own state is unreadable or the manager does not answer.
 pub fn status(host: &dyn Host, only: Option<&Name>) -> Result<HostStatus, HostError> {
-    let _ = (host, only);
-    todo!()
+    let root = host.root();
+    let registry = reconcile::effective_registry(root)?;
+    let tenants: Vec<EffectiveTenant> = registry
+        .into_iter()
+        .flat_map(|registry| registry.tenants)
+        .filter(|tenant| only.is_none_or(|only| tenant.id == *only))
+        .collect();
+    let allocations: Allocations = atomic::read_json(&root.allocations())?.unwrap_or_default();
+    let memories: Vec<Result<Memory, HostError>> = tenants
+        .iter()
+        .map(|tenant| Memory::read(root, &tenant.id, allocations.tenants.get(&tenant.id)))
+        .collect();
+    let presence = presence(host, only, &memories)?;
+    let judged = tenants.iter().zip(memories);
+    Ok(HostStatus {
+        system: system(root)?,
+        tenants: judged
+            .map(|(tenant, memory)| match memory {
+                Ok(memory) => tenant::judge(tenant, memory, &presence),
+                Err(error) => tenant::unknown(tenant, error.to_string()),
+            })
+            .collect(),
+    })
+}
+
+/// One question to the manager, about no more than is needed.
+fn presence(
+    host: &dyn Host,
+    only: Option<&Name>,
+    memories: &[Result<Memory, HostError>],
+) -> Result<Presence, HostError> {
+    if only.is_none() {
+        return Presence::read(host);
+    }
+    let manifests = memories
+        .iter()
+        .flatten()
+        .flat_map(|memory| &memory.manifest);
+    let units = manifests.flat_map(|manifest| &manifest.units);
+    let names: Vec<&str> = units.map(|unit| unit.name.as_str()).collect();
+    if names.is_empty() {
+        return Ok(Presence::default());
+    }
+    Presence::of(host, &names)
+}
+
+fn system(root: &HostRoot) -> Result<SystemStatus, HostError> {
+    let memory: memory::System = atomic::read_json(&memory::system(root))?.unwrap_or_default();
+    Ok(SystemStatus {
+        repository: reconcile::read_config(root)?
+            .map_or_else(String::new, |config| config.repository),
+        commit: memory.accepted,
+        refused: memory.refused,
+        fetch_failure: memory.fetch_failure,
+    })
 }

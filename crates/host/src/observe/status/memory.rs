@@ -1,0 +1,103 @@
+//! What the host remembers of a tenant, from its files.
+
+use crate::generations;
+use crate::host::HostError;
+use crate::observe::health::{self, CheckResult};
+use crate::paths::HostRoot;
+use crate::reconcile::{FetchFailure, Refusal, TenantState};
+use bitbuilder_core::allocate::TenantAllocation;
+use bitbuilder_core::artefact::{Manifest, UnitKind};
+use bitbuilder_core::model::Name;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+
+/// One tenant, apart from its units.
+pub(super) struct Memory {
+    pub(super) state: TenantState,
+    /// The current generation.
+    pub(super) manifest: Option<Manifest>,
+    /// By workload; those without a check are not in it.
+    pub(super) checks: BTreeMap<Name, Check>,
+    /// By workload: an address in each network.
+    pub(super) addresses: BTreeMap<Name, Vec<String>>,
+    /// A plan is being executed, or was interrupted.
+    pub(super) busy: bool,
+}
+
+/// The health check of a workload: its last result, or why that cannot be read.
+pub(super) type Check = Result<Option<CheckResult>, String>;
+
+impl Memory {
+    pub(super) fn read(
+        root: &HostRoot,
+        id: &Name,
+        allocation: Option<&TenantAllocation>,
+    ) -> Result<Self, HostError> {
+        let manifest = generations::read_current(root, id)?;
+        let mut checks = BTreeMap::new();
+        let mut addresses = BTreeMap::new();
+        for workload in manifest.iter().flat_map(workloads) {
+            let checked = format!("health/{workload}.json");
+            if manifest
+                .as_ref()
+                .is_some_and(|manifest| manifest.files.contains_key(&checked))
+            {
+                let result = health::read_result(root, id, workload);
+                checks.insert(workload.clone(), result.map_err(|error| error.to_string()));
+            }
+            let found = allocation.map(|allocation| placed(root, id, workload, allocation));
+            addresses.insert(workload.clone(), found.unwrap_or_default());
+        }
+        Ok(Self {
+            state: TenantState::read(root, id)?,
+            manifest,
+            checks,
+            addresses,
+            busy: root.journal(id).exists(),
+        })
+    }
+}
+
+fn workloads(manifest: &Manifest) -> impl Iterator<Item = &Name> {
+    let units = manifest.units.iter();
+    units
+        .filter(|unit| unit.kind == UnitKind::Workload)
+        .filter_map(|unit| unit.workload.as_ref())
+}
+
+/// Addresses of the links that the current generation makes: allocations also keep those of earlier ones.
+fn placed(
+    root: &HostRoot,
+    id: &Name,
+    workload: &Name,
+    allocation: &TenantAllocation,
+) -> Vec<String> {
+    let batch = root.current(id).join(format!("links/{workload}.host"));
+    let batch = fs::read_to_string(batch).unwrap_or_default();
+    let made = |link: &str| batch.split_whitespace().any(|word| word == link);
+    allocation
+        .machines
+        .get(workload)
+        .into_iter()
+        .flat_map(|machine| machine.interfaces.values())
+        .filter(|interface| made(&interface.link))
+        .map(|interface| interface.address.to_string())
+        .collect()
+}
+
+/// What the host remembers of the system repository.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct System {
+    pub(super) accepted: Option<String>,
+    #[serde(default)]
+    pub(super) refused: Option<Refusal>,
+    #[serde(default)]
+    pub(super) fetch_failure: Option<FetchFailure>,
+}
+
+/// Where it does.
+pub(super) fn system(root: &HostRoot) -> PathBuf {
+    root.state().join("system.json")
+}

@@ -1,0 +1,353 @@
+//! What all that is known of a tenant means, in two words and a sentence.
+
+use super::memory::Memory;
+use super::workload::{self, Seen};
+use super::{Health, SyncState, TenantStatus, WorkloadStatus};
+use crate::host::UnitState;
+use crate::observe::presence::{Presence, runs};
+use crate::reconcile::{EffectiveTenant, HistoryEvent};
+use bitbuilder_core::artefact::{Manifest, OwnedUnit, UnitKind};
+use bitbuilder_core::finding::Finding;
+use bitbuilder_core::model::Name;
+
+/// A tenant whose state cannot be read, and why.
+pub(super) fn unknown(tenant: &EffectiveTenant, reason: String) -> TenantStatus {
+    TenantStatus {
+        id: tenant.id.clone(),
+        name: tenant.registration.name.clone(),
+        sync: SyncState::Unknown,
+        health: Health::Unknown,
+        reason: Some(reason),
+        generation: None,
+        commit: None,
+        limits: tenant.registration.limits,
+        refused: None,
+        suspended: None,
+        fetch_failure: None,
+        findings: Vec::new(),
+        workloads: Vec::new(),
+    }
+}
+
+/// A tenant whose state is known.
+pub(super) fn judge(tenant: &EffectiveTenant, memory: Memory, presence: &Presence) -> TenantStatus {
+    let workloads = workloads(tenant, &memory, presence);
+    let units = Units {
+        tenant,
+        manifest: memory.manifest.as_ref(),
+        presence,
+    };
+    let (health, unwell) = health(&units, &memory, &workloads);
+    let (sync, unsynced) = sync(&units, &memory, &workloads);
+    let reason = [unwell, unsynced]
+        .into_iter()
+        .flatten()
+        .max_by_key(|reason| reason.weight);
+    let state = memory.state;
+    TenantStatus {
+        sync,
+        health,
+        reason: reason.map(|reason| reason.text),
+        generation: memory.manifest.as_ref().map(|manifest| manifest.number),
+        commit: memory.manifest.map(|manifest| manifest.commit),
+        refused: state.refused,
+        suspended: state.suspended,
+        fetch_failure: state.fetch_failure,
+        findings: state.findings,
+        workloads,
+        ..unknown(tenant, String::new())
+    }
+}
+
+/// A sentence and how much it matters: the one that matters most is shown.
+struct Reason {
+    weight: Weight,
+    text: String,
+}
+
+/// Least first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Weight {
+    /// It is as the documents say.
+    Stopped,
+    LeftOut,
+    Progressing,
+    Drift,
+    Busy,
+    RolledBack,
+    Suspended,
+    Unreachable,
+    Failed,
+    Refused,
+    /// It does not work.
+    Down,
+}
+
+impl Weight {
+    fn because(self, text: impl Into<String>) -> Option<Reason> {
+        Some(Reason {
+            weight: self,
+            text: text.into(),
+        })
+    }
+}
+
+/// The units of the current generation.
+struct Units<'a> {
+    tenant: &'a EffectiveTenant,
+    manifest: Option<&'a Manifest>,
+    presence: &'a Presence,
+}
+
+impl<'a> Units<'a> {
+    fn of(&self, kind: UnitKind) -> impl Iterator<Item = (&'a OwnedUnit, Option<&'a UnitState>)> {
+        let presence = self.presence;
+        let all = self
+            .manifest
+            .into_iter()
+            .flat_map(|manifest| &manifest.units);
+        all.filter(move |unit| unit.kind == kind)
+            .map(|unit| (unit, presence.units.get(&unit.name)))
+    }
+
+    /// A unit, no workload, that failed.
+    fn failed(&self) -> Option<&'a OwnedUnit> {
+        [UnitKind::Mount, UnitKind::Network, UnitKind::Tenant]
+            .into_iter()
+            .flat_map(|kind| self.of(kind))
+            .find(|(_, state)| state.is_some_and(|state| state.active == "failed"))
+            .map(|(unit, _)| unit)
+    }
+
+    /// `tenant@`, when it shall run and somebody stopped it.
+    fn stopped(&self) -> Option<&'a OwnedUnit> {
+        self.of(UnitKind::Tenant)
+            .find(|(unit, state)| self.tenant.enabled && unit.autostart && !state.is_some_and(runs))
+            .map(|(unit, _)| unit)
+    }
+}
+
+fn workloads(
+    tenant: &EffectiveTenant,
+    memory: &Memory,
+    presence: &Presence,
+) -> Vec<WorkloadStatus> {
+    let units = memory.manifest.iter().flat_map(|manifest| &manifest.units);
+    let starts =
+        |state: &UnitState| state.active == "activating" && !state.sub.starts_with("auto-restart");
+    let others_start = units
+        .clone()
+        .filter_map(|unit| presence.units.get(&unit.name))
+        .any(starts);
+    let failed_timer = |name: &Name| {
+        units.clone().find(|unit| {
+            let state = presence.units.get(&unit.name);
+            unit.kind == UnitKind::Health
+                && unit.workload.as_ref() == Some(name)
+                && state.is_some_and(|state| state.active == "failed")
+        })
+    };
+    let judged = units.clone().filter_map(|unit| match &unit.workload {
+        Some(name) if unit.kind == UnitKind::Workload => Some(workload::judge(Seen {
+            tenant: &tenant.id,
+            name,
+            unit,
+            wanted: tenant.enabled && unit.autostart,
+            others_start,
+            state: presence.units.get(&unit.name),
+            failed_timer: failed_timer(name),
+            check: memory.checks.get(name),
+            addresses: memory.addresses.get(name).cloned().unwrap_or_default(),
+        })),
+        _ => None,
+    });
+    let mut workloads: Vec<WorkloadStatus> = judged.collect();
+    workloads.sort_by(|a, b| a.name.cmp(&b.name));
+    workloads
+}
+
+fn health(
+    units: &Units<'_>,
+    memory: &Memory,
+    workloads: &[WorkloadStatus],
+) -> (Health, Option<Reason>) {
+    let is = |health: Health| workloads.iter().find(|workload| workload.health == health);
+    if memory.manifest.is_none() {
+        return (Health::Unknown, None);
+    }
+    if let Some(down) = is(Health::Degraded) {
+        let reason = units.stopped().map_or_else(|| sentence(down), start);
+        return (Health::Degraded, Weight::Down.because(reason));
+    }
+    if units.tenant.enabled
+        && let Some(failed) = units.failed()
+    {
+        let reason = format!("{0} failed: see `systemctl status {0}`", failed.name);
+        return (Health::Degraded, Weight::Down.because(reason));
+    }
+    if let Some(unknown) = is(Health::Unknown) {
+        return (Health::Unknown, Weight::Down.because(sentence(unknown)));
+    }
+    let left_out = units
+        .tenant
+        .enabled
+        .then(|| left_out(&memory.state.findings))
+        .flatten();
+    let health = match left_out {
+        Some(_) => Health::Degraded,
+        None => Health::Progressing,
+    };
+    if let Some(progressing) = is(Health::Progressing) {
+        return (health, Weight::Progressing.because(sentence(progressing)));
+    }
+    if let Some(left_out) = left_out {
+        return (health, Weight::LeftOut.because(&left_out.message));
+    }
+    if is(Health::Healthy).is_some() || (units.tenant.enabled && workloads.is_empty()) {
+        return (Health::Healthy, None);
+    }
+    (
+        Health::Stopped,
+        Weight::Stopped.because(stopped(units.tenant, memory)),
+    )
+}
+
+fn sentence(workload: &WorkloadStatus) -> String {
+    let reason = workload.reason.as_deref().unwrap_or("is not well");
+    format!("{} {reason}", workload.name)
+}
+
+fn start(tenant: &OwnedUnit) -> String {
+    format!("{0} is stopped: `systemctl start {0}`", tenant.name)
+}
+
+/// A workload that this host cannot run.
+fn left_out(findings: &[Finding]) -> Option<&Finding> {
+    findings
+        .iter()
+        .find(|finding| finding.rule == "vm-not-available")
+}
+
+fn stopped(tenant: &EffectiveTenant, memory: &Memory) -> String {
+    let mut findings = memory.state.findings.iter();
+    if tenant.enabled {
+        "its workloads have `autostart: false`".to_owned()
+    } else if !tenant.registration.enabled {
+        "disabled in tenants/registry.json".to_owned()
+    } else if let Some(elsewhere) = findings.find(|finding| finding.rule == "placed-elsewhere") {
+        elsewhere.message.clone()
+    } else if memory.state.suspended.is_some() {
+        "suspended and not running".to_owned()
+    } else {
+        "disabled in its metadata.json".to_owned()
+    }
+}
+
+fn sync(
+    units: &Units<'_>,
+    memory: &Memory,
+    workloads: &[WorkloadStatus],
+) -> (SyncState, Option<Reason>) {
+    let (state, id) = (&memory.state, &units.tenant.id);
+    if let Some(suspension) = &state.suspended {
+        let reason = format!(
+            "suspended: {}; `bbctl resume {id}` ends it",
+            suspension.reason
+        );
+        return (SyncState::Suspended, Weight::Suspended.because(reason));
+    }
+    if let Some(refused) = &state.refused {
+        let commit = short(&refused.commit);
+        let reason = format!(
+            "commit {commit} is refused: {}; see `bbctl plan {id}`",
+            refused.reason
+        );
+        return (SyncState::OutOfSync, Weight::Refused.because(reason));
+    }
+    if let Some((commit, error)) = failed(memory) {
+        let reason = format!(
+            "commit {} failed: {error}; `bbctl sync {id}` tries again",
+            short(commit)
+        );
+        return (SyncState::OutOfSync, Weight::Failed.because(reason));
+    }
+    let unreachable = state.fetch_failure.as_ref().and_then(|failure| {
+        let times = failure.count;
+        Weight::Unreachable.because(format!(
+            "its repository cannot be read ({times} times in a row): {}",
+            failure.error
+        ))
+    });
+    let Some(manifest) = &memory.manifest else {
+        let never = || Weight::Drift.because(format!("not synced yet: run `bbctl sync {id}`"));
+        return (SyncState::Unknown, unreachable.or_else(never));
+    };
+    if memory.busy {
+        let reason =
+            format!("a change is under way or was interrupted: `bbctl sync {id}` finishes it");
+        return (SyncState::OutOfSync, Weight::Busy.because(reason));
+    }
+    if let Some(commit) = state
+        .quarantined
+        .as_ref()
+        .filter(|commit| **commit != manifest.commit)
+    {
+        let reason = format!(
+            "rolled back to generation {}: commit {} stays out until another one arrives",
+            manifest.number,
+            short(commit)
+        );
+        return (SyncState::RolledBack, Weight::RolledBack.because(reason));
+    }
+    if let Some(reason) = drift(units, workloads) {
+        return (SyncState::OutOfSync, Weight::Drift.because(reason));
+    }
+    // What the host knows of is deployed; whether there is more nobody can say now.
+    (SyncState::Synced, unreachable)
+}
+
+/// The commit that was tried last, and why that failed; `None` when it did not, or when it is current all the same:
+/// then its units tell how it is.
+fn failed(memory: &Memory) -> Option<(&str, &str)> {
+    let newest_first = memory.state.history.iter().rev();
+    let applied = newest_first.map(|entry| &entry.event).find(|event| {
+        use HistoryEvent::{Deployed, Failed, Repaired, RolledBack};
+        matches!(
+            event,
+            Deployed { .. } | Failed { .. } | Repaired { .. } | RolledBack { .. }
+        )
+    });
+    match applied? {
+        HistoryEvent::Failed { commit, error } => {
+            let current = memory.manifest.as_ref().map(|manifest| &manifest.commit);
+            (current != Some(commit)).then_some((commit, error))
+        }
+        _ => None,
+    }
+}
+
+/// What runs and shall not, or shall and is gone; what failed is no drift.
+fn drift(units: &Units<'_>, workloads: &[WorkloadStatus]) -> Option<String> {
+    let id = &units.tenant.id;
+    if let Some(stopped) = units.stopped() {
+        return Some(start(stopped));
+    }
+    let workload =
+        |test: &dyn Fn(&WorkloadStatus) -> bool| workloads.iter().find(|workload| test(workload));
+    if !units.tenant.enabled {
+        let running = workload(&|workload| workload.active == "active")?;
+        return Some(format!(
+            "{} runs and shall not: `bbctl sync {id}` stops it",
+            running.name
+        ));
+    }
+    let gone = |workload: &WorkloadStatus| {
+        workload.health == Health::Degraded && workload.active == "inactive"
+    };
+    workload(&gone).map(sentence)
+}
+
+/// Enough of a commit id for people.
+fn short(commit: &str) -> &str {
+    commit.get(..12).unwrap_or(commit)
+}
