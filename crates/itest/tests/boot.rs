@@ -1,5 +1,7 @@
 //! What a boot brings up: everything, without a network and without a process of ours that stays.
 
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 mod common;
 
 use bitbuilder_itest::TestHost;

@@ -1,5 +1,7 @@
 //! Power cuts and kills at any moment leave the old or the new generation, and the next pass finishes the way.
 
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 mod common;
 
 use bitbuilder_itest::TestHost;

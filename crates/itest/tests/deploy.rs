@@ -1,5 +1,7 @@
 //! From a push to running containers, and what a further push touches.
 
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 mod common;
 
 use bitbuilder_itest::TestHost;

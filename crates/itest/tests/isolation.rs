@@ -1,6 +1,8 @@
 //! A hostile tenant tries to reach another tenant and the host. Every way that must be closed has a control beside it
 //! that is open, so that the test cannot pass because nothing works.
 
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 mod common;
 
 use bitbuilder_itest::TestHost;

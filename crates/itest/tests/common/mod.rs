@@ -7,16 +7,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A repository directory that a test writes and pushes.
-pub struct Repository(tempfile::TempDir);
+pub(crate) struct Repository(tempfile::TempDir);
 
 impl Repository {
     /// An empty one.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
 
     /// A tenant `id` with nothing but metadata.
-    pub fn tenant(id: &str) -> Self {
+    pub(crate) fn tenant(id: &str) -> Self {
         let repository = Self::new();
         let metadata = format!(
             r#"{{ "tenant": {{ "id": "{id}", "name": "{id}", "type": "container", "enabled": true }} }}"#
@@ -26,14 +26,14 @@ impl Repository {
     }
 
     /// A system repository with these tenants, each embedded on the host and allowed what the tests need.
-    pub fn system(ids: &[&str]) -> Self {
+    pub(crate) fn system(ids: &[&str]) -> Self {
         let repository = Self::new();
         repository.write_registry(ids);
         repository
     }
 
     /// Replaces the registry.
-    pub fn write_registry(&self, ids: &[&str]) {
+    pub(crate) fn write_registry(&self, ids: &[&str]) {
         let tenants: Vec<Value> = ids
             .iter()
             .map(|id| {
@@ -49,7 +49,7 @@ impl Repository {
     }
 
     /// Writes a file.
-    pub fn write(&self, path: &str, content: &str) -> &Self {
+    pub(crate) fn write(&self, path: &str, content: &str) -> &Self {
         let file = self.0.path().join(path);
         fs::create_dir_all(file.parent().unwrap()).unwrap();
         fs::write(file, content).unwrap();
@@ -57,7 +57,7 @@ impl Repository {
     }
 
     /// Removes a file or directory.
-    pub fn remove(&self, path: &str) {
+    pub(crate) fn remove(&self, path: &str) {
         let path = self.0.path().join(path);
         if path.is_dir() {
             fs::remove_dir_all(path).unwrap();
@@ -67,13 +67,13 @@ impl Repository {
     }
 
     /// Where it is.
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.0.path()
     }
 }
 
 /// A container that runs `script` with `/bin/sh` and more lines of configuration.
-pub fn command(script: &str, more: &str) -> String {
+pub(crate) fn command(script: &str, more: &str) -> String {
     format!(
         "image: {{ template: tenant-container }}\ncommand: [/bin/sh, -c, {}]\n{more}",
         serde_json::to_string(script).unwrap()
@@ -81,12 +81,12 @@ pub fn command(script: &str, more: &str) -> String {
 }
 
 /// A container with its own systemd.
-pub fn booted(more: &str) -> String {
+pub(crate) fn booted(more: &str) -> String {
     format!("image: {{ template: tenant-container }}\nboot: true\n{more}")
 }
 
 /// `bbctl status ID --json`.
-pub fn status(host: &TestHost, id: &str) -> Value {
+pub(crate) fn status(host: &TestHost, id: &str) -> Value {
     let text = host.exec_ok(["bbctl", "status", "--json"]);
     let status: Value = serde_json::from_str(&text).unwrap();
     let tenants = status["tenants"].as_array().unwrap();
@@ -97,21 +97,21 @@ pub fn status(host: &TestHost, id: &str) -> Value {
 }
 
 /// Waits until `id` is Healthy.
-pub fn wait_healthy(host: &TestHost, id: &str) {
+pub(crate) fn wait_healthy(host: &TestHost, id: &str) {
     host.wait_for(&format!("{id} is Healthy"), || {
         status(host, id)["health"] == "Healthy"
     });
 }
 
 /// Number of the current generation.
-pub fn generation(host: &TestHost, id: &str) -> u64 {
+pub(crate) fn generation(host: &TestHost, id: &str) -> u64 {
     let target = host.exec_ok(["readlink", &format!("/var/lib/tenants/{id}/current")]);
     let number = target.trim().strip_prefix("generations/").unwrap();
     number.parse().unwrap()
 }
 
 /// Invocation id of a machine's unit: another one after each start.
-pub fn invocation(host: &TestHost, machine: &str) -> String {
+pub(crate) fn invocation(host: &TestHost, machine: &str) -> String {
     let unit = format!("systemd-nspawn@{machine}.service");
     host.exec_ok([
         "systemctl",
@@ -123,11 +123,11 @@ pub fn invocation(host: &TestHost, machine: &str) -> String {
 }
 
 /// A path in the writable layer of a container, as the host sees it.
-pub fn upper(id: &str, container: &str, path: &str) -> String {
+pub(crate) fn upper(id: &str, container: &str, path: &str) -> String {
     format!("/var/lib/tenants/{id}/containers/{container}/upper/{path}")
 }
 
 /// An example of this repository.
-pub fn example(name: &str) -> PathBuf {
+pub(crate) fn example(name: &str) -> PathBuf {
     bitbuilder_itest::repository().join("examples").join(name)
 }
