@@ -51,6 +51,8 @@ pub(super) enum Kept {
         reason: String,
         findings: Vec<Finding>,
     },
+    /// The host's own repository of the tenant has no commit yet.
+    Awaited(String),
     /// There is no commit to be had.
     Unreadable(String),
 }
@@ -84,35 +86,49 @@ fn goal(
     options: &Options,
     state: &mut TenantState,
 ) -> Goal {
-    let unreadable = |error: &dyn std::fmt::Display| Goal::Keep {
-        commit: None,
-        kept: Kept::Unreadable(error.to_string()),
-    };
-    let mut fetched = None;
-    if options.fetch {
-        match fetch(host, ground, registration) {
-            Ok(commit) => {
-                state.fetch_failure = None;
-                fetched = Some(commit);
-            }
-            Err(error) => {
-                let before = state.fetch_failure.as_ref();
-                state.fetch_failure = failure(before, Err(error), host.now());
-            }
+    let keep = |kept: Kept| Goal::Keep { commit: None, kept };
+    let fetched = match options.fetch.then(|| fetch(host, ground, registration)) {
+        Some(Ok(commit)) => {
+            state.fetch_failure = None;
+            Some(commit)
         }
-    }
+        Some(Err(error)) if is_awaited(host, registration, &error) => {
+            state.fetch_failure = None;
+            return keep(Kept::Awaited(format!(
+                "its repository has no commit on `{}` yet: push one",
+                registration.reference
+            )));
+        }
+        Some(Err(error)) => {
+            let before = state.fetch_failure.as_ref();
+            state.fetch_failure = failure(before, Err(error), host.now());
+            None
+        }
+        None => None,
+    };
     let newest = match fetched {
         Some(commit) => Ok(commit),
         None => mirrored(host, registration),
     };
-    match newest {
-        Ok(commit) => decide(host, ground, registration, options, state, commit)
-            .unwrap_or_else(|error| unreadable(&error)),
-        Err(error) => match &state.fetch_failure {
-            Some(failed) => unreadable(&failed.error),
-            None => unreadable(&error),
-        },
-    }
+    let decided =
+        newest.and_then(|commit| decide(host, ground, registration, options, state, commit));
+    decided.unwrap_or_else(|error| {
+        let known = state.fetch_failure.as_ref();
+        keep(Kept::Unreadable(known.map_or_else(
+            || error.to_string(),
+            |failed| failed.error.clone(),
+        )))
+    })
+}
+
+/// Whether a fetch failed only because nothing was pushed to the host's own repository yet.
+fn is_awaited(host: &dyn Host, registration: &Registration, error: &PassError) -> bool {
+    let embedded = host.root().embedded_path(&registration.repository);
+    let nothing = matches!(
+        error,
+        PassError::Source(SourceError::NoRemoteReference { .. })
+    );
+    nothing && embedded.is_some() && !host.root().current(&registration.id).exists()
 }
 
 fn fetch(

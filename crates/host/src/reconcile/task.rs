@@ -185,6 +185,7 @@ impl Planner<'_> {
                 let commit = task.report.commit.clone().unwrap_or_default();
                 self.refuse(task, commit, reason, findings);
             }
+            Kept::Awaited(reason) => task.report.error = Some(reason),
             Kept::Unreadable(error) if task.report.generation.is_none() => {
                 task.report.verdict = Verdict::Failed;
                 task.report.error = Some(error);
