@@ -51,6 +51,9 @@ pub(super) const CONFIGURATION: &[&str] = &[
     "transfer.bundleURI=false",
     "fetch.recurseSubmodules=false",
     "submodule.recurse=false",
+    // Large files are streamed to disk; few threads, so that the limit of memory does not depend on the processors.
+    "core.bigFileThreshold=16m",
+    "pack.threads=2",
     "gc.auto=0",
     "maintenance.auto=false",
 ];

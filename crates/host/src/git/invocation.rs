@@ -17,15 +17,18 @@ pub struct Limits {
     pub output: usize,
     /// Bytes of one file that it writes: the pack of a fetch.
     pub file: u64,
+    /// Bytes of private memory of each process; a small pack can unfold to any size.
+    pub memory: u64,
 }
 
 impl Default for Limits {
-    /// 60 s, 16 MiB of output, files of 2 GiB.
+    /// 60 s, 16 MiB of output, files of 2 GiB, 256 MiB of memory.
     fn default() -> Self {
         Self {
             time: Duration::from_secs(60),
             output: 16 << 20,
             file: 2 << 30,
+            memory: 256 << 20,
         }
     }
 }
@@ -85,12 +88,9 @@ impl Invocation {
     /// When git is missing or too old, fails, or reaches a limit.
     pub fn run(&self) -> Result<Vec<u8>, GitError> {
         version::once(|| {
-            let output = run::run(
-                fixed_command(),
-                "git version",
-                &Limits::default(),
-                &["version"],
-            )?;
+            let limits = Limits::default();
+            let command = fixed_command(&limits);
+            let output = run::run(command, "git version", &limits, &["version"])?;
             version::accept(&String::from_utf8_lossy(&output))
         })?;
         run::run(
@@ -103,7 +103,7 @@ impl Invocation {
 
     /// The process without its arguments.
     fn command(&self) -> Command {
-        let mut command = fixed_command();
+        let mut command = fixed_command(&self.limits);
         command.env("GIT_SSH_COMMAND", environment::ssh_command(&self.access));
         if let Some(bundle) = &self.access.ca_bundle {
             command.env("GIT_SSL_CAINFO", bundle);
@@ -130,8 +130,8 @@ impl std::fmt::Display for Invocation {
     }
 }
 
-fn fixed_command() -> Command {
-    let mut command = Command::new("git");
+fn fixed_command(limits: &Limits) -> Command {
+    let mut command = run::limited("git", limits);
     command.env_clear().current_dir("/");
     for (name, value) in environment::VARIABLES {
         command.env(name, value);

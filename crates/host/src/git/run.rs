@@ -2,9 +2,7 @@
 
 use super::error::GitError;
 use super::invocation::Limits;
-use rustix::process::{
-    Pid, Resource, Rlimit, Signal, WaitId, WaitIdOptions, kill_process_group, prlimit, waitid,
-};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use std::ffi::OsStr;
 use std::io::Read;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -21,7 +19,7 @@ enum Event {
     Overflow,
 }
 
-/// Runs `command` with `arguments`; `shown` is the command line for people.
+/// Runs `command` (from [`limited`]) with `arguments`; `shown` is the command line for people.
 pub(super) fn run<S: AsRef<OsStr>>(
     mut command: Command,
     shown: &str,
@@ -37,7 +35,6 @@ pub(super) fn run<S: AsRef<OsStr>>(
         .spawn()
         .map_err(GitError::Spawn)?;
     let pid = Pid::from_child(&child);
-    limit_files(pid, limits.file);
     let (event, output, message) = watch(&mut child, pid, limits);
     let status = child.wait().map_err(GitError::Wait)?;
     let command = || shown.to_owned();
@@ -109,14 +106,19 @@ fn watch(child: &mut Child, pid: Pid, limits: &Limits) -> (Option<Event>, Vec<u8
     })
 }
 
-/// Git cannot limit what it fetches, the kernel can; children inherit it.
-fn limit_files(pid: Pid, bytes: u64) {
-    let limit = Rlimit {
-        current: Some(bytes),
-        maximum: Some(bytes),
-    };
-    // It fails only when the process has already ended.
-    let _ = prlimit(Some(pid), Resource::Fsize, limit);
+/// `program` with the limits that the kernel enforces: git itself cannot limit what it fetches or unfolds.
+///
+/// prlimit(1) sets them before `program` begins, so that no child of it can be started without.
+pub(super) fn limited(program: &str, limits: &Limits) -> Command {
+    let mut command = Command::new("prlimit");
+    let (file, memory) = (limits.file, limits.memory);
+    command.args([
+        &format!("--fsize={file}:{file}"),
+        &format!("--data={memory}:{memory}"),
+        "--",
+        program,
+    ]);
+    command
 }
 
 fn hit_file_limit(status: ExitStatus, message: &str) -> bool {

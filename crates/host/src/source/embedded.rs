@@ -17,6 +17,7 @@ const CONFIGURATION: &str = "\
 \trepositoryformatversion = 0
 \tfilemode = true
 \tbare = true
+\tbigFileThreshold = 16m
 \tfsmonitor = false
 [receive]
 \tdenyNonFastForwards = true
@@ -33,6 +34,8 @@ const CONFIGURATION: &str = "\
 \thideRefs = !refs/tags
 [uploadpack]
 \tallowFilter = false
+[pack]
+\tthreads = 2
 [gc]
 \tauto = 0
 [maintenance]

@@ -93,7 +93,7 @@ impl Fetch<'_> {
     }
 
     fn named(&self, names: &[FullName]) -> Result<Fetched, SourceError> {
-        let Some(git_dir) = self.local_git_dir()? else {
+        let Some(git_dir) = self.local_git_dir()?.filter(|path| has_ref_files(path)) else {
             return self.first_of(names);
         };
         let remote = find(&git_dir, names)?.ok_or_else(|| self.not_there())?;
@@ -193,6 +193,13 @@ impl Fetch<'_> {
             url: self.url.to_string(),
         }
     }
+}
+
+/// Whether the refs at `git_dir` are files that [`find`] can read: not those of a linked work tree, nor reftables.
+fn has_ref_files(git_dir: &Path) -> bool {
+    git_dir.join("refs").is_dir()
+        && git_dir.join("objects").is_dir()
+        && !git_dir.join("reftable").exists()
 }
 
 fn find(

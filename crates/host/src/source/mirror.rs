@@ -13,12 +13,15 @@ const CONFIGURATION: &str = "\
 \trepositoryformatversion = 0
 \tfilemode = true
 \tbare = true
+\tbigFileThreshold = 16m
 \thooksPath = /dev/null
 \tfsmonitor = false
 [transfer]
 \tfsckObjects = true
 [fetch]
 \trecurseSubmodules = false
+[pack]
+\tthreads = 2
 [gc]
 \tauto = 0
 [maintenance]

@@ -2,7 +2,7 @@
 //! (git-receive-pack(1), "Quarantine Environment"); this makes them readable without touching the repository.
 
 use super::error::SourceError;
-use super::repository::{Repository, open_with_alternates, refuse_alternates};
+use super::repository::{Repository, open_with_alternates, refuse_alternates, refuse_borrowed};
 use std::ffi::OsString;
 use std::fs;
 use std::io::{BufRead, ErrorKind, Read};
@@ -137,6 +137,7 @@ pub fn open(
             repository.display()
         )));
     }
+    refuse_borrowed(repository, &new)?;
     if canonical(&repository.join(&environment.alternates))? != objects {
         return Err(SourceError::Alternates(repository.to_owned()));
     }

@@ -55,8 +55,13 @@ pub(super) fn open_with_alternates(path: &Path) -> Result<Repository, SourceErro
 
 /// Refuses a repository that borrows objects: another tenant's could be among them.
 pub(super) fn refuse_alternates(path: &Path) -> Result<(), SourceError> {
+    refuse_borrowed(path, &path.join("objects"))
+}
+
+/// Refuses the directory `objects`, of the repository at `path`, when it names further ones.
+pub(super) fn refuse_borrowed(path: &Path, objects: &Path) -> Result<(), SourceError> {
     for name in ["alternates", "http-alternates"] {
-        let file = path.join("objects/info").join(name);
+        let file = objects.join("info").join(name);
         match file.symlink_metadata() {
             Ok(_) => return Err(SourceError::Alternates(path.to_owned())),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
