@@ -1,12 +1,13 @@
 //! Files that are written whole or not at all: temporary name in the same directory, fsync, rename, fsync of the
 //! directory. After a crash at any instant the old or the new content is there.
 
+use crate::disk;
 use crate::host::HostError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::fs::{self, File, OpenOptions, Permissions};
-use std::io::{ErrorKind, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, symlink};
+use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// The format version of every JSON state file of this program.
@@ -37,9 +38,9 @@ pub fn write(path: &Path, content: &[u8], mode: u32) -> Result<Written, HostErro
     let directory = parent(path)?;
     make_directories(directory)?;
     let temporary = temporary_name(path);
-    create(&temporary, content, mode)?;
-    fs::rename(&temporary, path).map_err(HostError::file(path))?;
-    sync_directory(directory)?;
+    disk::create(&temporary, content, mode)?;
+    disk::rename(&temporary, path)?;
+    disk::sync_directory(directory)?;
     Ok(match before {
         Err(error) if error.kind() == ErrorKind::NotFound => Written::Created,
         _ => Written::Changed,
@@ -57,10 +58,10 @@ pub fn write_link(link: &Path, target: &Path) -> Result<Written, HostError> {
     }
     let directory = parent(link)?;
     let temporary = temporary_name(link);
-    remove(&temporary)?;
-    symlink(target, &temporary).map_err(HostError::file(&temporary))?;
-    fs::rename(&temporary, link).map_err(HostError::file(link))?;
-    sync_directory(directory)?;
+    disk::remove_file(&temporary)?;
+    disk::symlink(target, &temporary)?;
+    disk::rename(&temporary, link)?;
+    disk::sync_directory(directory)?;
     Ok(match before {
         None => Written::Created,
         Some(_) => Written::Changed,
@@ -116,11 +117,11 @@ pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, HostErro
 /// # Errors
 /// When a file operation fails.
 pub fn remove(path: &Path) -> Result<bool, HostError> {
-    match fs::remove_file(path) {
-        Ok(()) => sync_directory(parent(path)?).map(|()| true),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(HostError::file(path)(error)),
+    let removed = disk::remove_file(path)?;
+    if removed {
+        disk::sync_directory(parent(path)?)?;
     }
+    Ok(removed)
 }
 
 /// Makes a directory and its missing parents, each with mode 0755 whatever the umask is.
@@ -134,41 +135,11 @@ pub fn make_directories(path: &Path) -> Result<(), HostError> {
     if let Some(above) = path.parent() {
         make_directories(above)?;
     }
-    match fs::create_dir(path) {
-        Ok(()) => {}
-        Err(error) if error.kind() == ErrorKind::AlreadyExists && path.is_dir() => return Ok(()),
-        Err(error) => return Err(HostError::file(path)(error)),
+    if !disk::create_directory(path)? && !path.is_dir() {
+        return Err(HostError::damaged(path, "is not a directory"));
     }
-    fs::set_permissions(path, Permissions::from_mode(0o755)).map_err(HostError::file(path))?;
-    sync_directory(parent(path)?)
-}
-
-/// Creates a file that must not exist under another name yet, and brings it to the disk.
-pub(crate) fn create(path: &Path, content: &[u8], mode: u32) -> Result<(), HostError> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => {
-            return Err(HostError::file(path)(error));
-        }
-        _ => {}
-    }
-    // `create_new` follows no link and truncates nothing.
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(mode)
-        .open(path)
-        .map_err(HostError::file(path))?;
-    file.write_all(content)
-        .and_then(|()| file.set_permissions(Permissions::from_mode(mode)))
-        .and_then(|()| file.sync_all())
-        .map_err(HostError::file(path))
-}
-
-/// Brings the entries of a directory to the disk.
-pub(crate) fn sync_directory(path: &Path) -> Result<(), HostError> {
-    File::open(path)
-        .and_then(|directory| directory.sync_all())
-        .map_err(HostError::file(path))
+    disk::set_mode(path, 0o755)?;
+    disk::sync_directory(parent(path)?)
 }
 
 fn temporary_name(path: &Path) -> PathBuf {
@@ -192,6 +163,7 @@ fn mode_of(path: &Path) -> Option<u32> {
 mod tests {
     use super::*;
     use serde::Deserialize;
+    use std::os::unix::fs::symlink;
 
     #[derive(Debug, PartialEq, Serialize, Deserialize)]
     struct State {

@@ -13,6 +13,7 @@
 
 pub mod apply;
 pub mod atomic;
+mod disk;
 pub mod events;
 pub mod foreground;
 pub mod generations;

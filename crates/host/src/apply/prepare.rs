@@ -2,11 +2,12 @@
 
 use super::LayerSource;
 use crate::atomic;
+use crate::disk;
 use crate::host::{Host, HostError};
 use bitbuilder_core::artefact::OwnedDirectory;
 use bitbuilder_core::desired::Layer;
 use bitbuilder_core::model::Name;
-use std::fs::{self, File, Permissions};
+use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Component, Path};
@@ -31,12 +32,12 @@ pub(super) fn layer(
     }
     atomic::make_directories(&layers)?;
     let temporary = layers.join(format!(".{}.tmp", layer.key));
-    remove_tree(&temporary)?;
+    disk::remove_tree(&temporary)?;
     source.export_layer(tenant, layer, &temporary)?;
     give(host, &temporary, owner)?;
     sync_all(&temporary)?;
-    fs::rename(&temporary, &target).map_err(HostError::file(&target))?;
-    atomic::sync_directory(&layers)?;
+    disk::rename(&temporary, &target)?;
+    disk::sync_directory(&layers)?;
     Ok(true)
 }
 
@@ -53,7 +54,7 @@ pub(super) fn sweep_layers(host: &dyn Host, tenant: &Name) -> Result<(), HostErr
         let name = entry.file_name();
         let name = name.to_string_lossy();
         if name.starts_with('.') && name.ends_with(".tmp") {
-            remove_tree(&entry.path())?;
+            disk::remove_tree(&entry.path())?;
         }
     }
     Ok(())
@@ -77,11 +78,7 @@ pub(super) fn directory(
     if let Some(parent) = path.parent() {
         atomic::make_directories(parent)?;
     }
-    let created = match fs::create_dir(&path) {
-        Ok(()) => true,
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => false,
-        Err(error) => return Err(HostError::file(&path)(error)),
-    };
+    let created = disk::create_directory(&path)?;
     let metadata = fs::symlink_metadata(&path).map_err(HostError::file(&path))?;
     if !metadata.is_dir() {
         return Err(HostError::damaged(&path, "is not a directory"));
@@ -91,9 +88,8 @@ pub(super) fn directory(
     }
     let changed = created || metadata.permissions().mode() & 0o7777 != wanted.mode;
     if changed {
-        fs::set_permissions(&path, Permissions::from_mode(wanted.mode))
-            .map_err(HostError::file(&path))?;
-        path.parent().map_or(Ok(()), atomic::sync_directory)?;
+        disk::set_mode(&path, wanted.mode)?;
+        path.parent().map_or(Ok(()), disk::sync_directory)?;
     }
     Ok(changed)
 }
@@ -115,11 +111,4 @@ fn give(host: &dyn Host, path: &Path, owner: u32) -> Result<(), HostError> {
 fn sync_all(path: &Path) -> Result<(), HostError> {
     let directory = File::open(path).map_err(HostError::file(path))?;
     rustix::fs::syncfs(&directory).map_err(|error| HostError::file(path)(error.into()))
-}
-
-fn remove_tree(path: &Path) -> Result<(), HostError> {
-    match fs::remove_dir_all(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(HostError::file(path)(error)),
-        _ => Ok(()),
-    }
 }

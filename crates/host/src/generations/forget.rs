@@ -1,7 +1,7 @@
 //! Deleting generations: never the current one, and never a part of one.
 
 use super::{condemned, current, list};
-use crate::atomic;
+use crate::disk;
 use crate::host::HostError;
 use crate::paths::HostRoot;
 use bitbuilder_core::model::Name;
@@ -46,12 +46,12 @@ pub fn remove(root: &HostRoot, id: &Name, number: u64) -> Result<(), HostError> 
     let generations = root.generations(id);
     if directory.exists() {
         let condemned = generations.join(condemned(number));
-        remove_tree(&condemned)?;
-        fs::rename(&directory, &condemned).map_err(HostError::file(&directory))?;
-        atomic::sync_directory(&generations)?;
-        remove_tree(&condemned)?;
+        disk::remove_tree(&condemned)?;
+        disk::rename(&directory, &condemned)?;
+        disk::sync_directory(&generations)?;
+        disk::remove_tree(&condemned)?;
     }
-    remove_tree(&generations.join(super::unfinished(number)))
+    disk::remove_tree(&generations.join(super::unfinished(number)))
 }
 
 /// Deletes what a crash left of writes and deletions.
@@ -70,15 +70,8 @@ pub fn sweep(root: &HostRoot, id: &Name) -> Result<(), HostError> {
         let name = entry.file_name();
         let name = name.to_string_lossy();
         if name.starts_with('.') && (name.ends_with(".tmp") || name.ends_with(".old")) {
-            remove_tree(&entry.path())?;
+            disk::remove_tree(&entry.path())?;
         }
     }
     Ok(())
-}
-
-fn remove_tree(path: &std::path::Path) -> Result<(), HostError> {
-    match fs::remove_dir_all(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(HostError::file(path)(error)),
-        _ => Ok(()),
-    }
 }

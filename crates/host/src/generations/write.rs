@@ -2,12 +2,12 @@
 
 use super::{MANIFEST, read_manifest, unfinished, verify};
 use crate::atomic::{self, Written};
+use crate::disk;
 use crate::host::HostError;
 use crate::paths::HostRoot;
 use bitbuilder_core::artefact::{Artefacts, Manifest};
 use bitbuilder_core::digest::sha256;
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 /// Writes `artefacts` as the generation that `manifest` names; [`Written::Unchanged`] when it is there, equal.
@@ -28,12 +28,10 @@ pub fn write(
     let generations = root.generations(&manifest.tenant);
     atomic::make_directories(&generations)?;
     let temporary = generations.join(unfinished(manifest.number));
-    if temporary.exists() {
-        fs::remove_dir_all(&temporary).map_err(HostError::file(&temporary))?;
-    }
+    disk::remove_tree(&temporary)?;
     write_files(&temporary, manifest, artefacts)?;
-    fs::rename(&temporary, &directory).map_err(HostError::file(&directory))?;
-    atomic::sync_directory(&generations)?;
+    disk::rename(&temporary, &directory)?;
+    disk::sync_directory(&generations)?;
     Ok(Written::Created)
 }
 
@@ -69,13 +67,13 @@ fn write_files(
         if let Some(parent) = target.parent() {
             atomic::make_directories(parent)?;
         }
-        atomic::create(&target, &artefact.content, artefact.mode)?;
+        disk::create(&target, &artefact.content, artefact.mode)?;
     }
     let path = directory.join(MANIFEST);
-    atomic::create(&path, &atomic::json(&path, manifest)?, 0o644)?;
+    disk::create(&path, &atomic::json(&path, manifest)?, 0o644)?;
     directories
         .iter()
-        .try_for_each(|directory: &PathBuf| atomic::sync_directory(directory))
+        .try_for_each(|directory: &PathBuf| disk::sync_directory(directory))
 }
 
 /// The manifest names exactly these files, and every one of them lies inside.

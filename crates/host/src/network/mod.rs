@@ -6,6 +6,7 @@
 mod placed;
 
 use crate::atomic;
+use crate::disk;
 use crate::host::{Host, HostError};
 use bitbuilder_core::model::Name;
 use placed::Placed;
@@ -25,8 +26,9 @@ pub fn load(host: &dyn Host, id: &Name) -> Result<(), HostError> {
     let before = Placed::read(host.root(), id)?;
     let after = Placed::describe(&files, ruleset.as_deref());
 
-    // Remembered before anything is placed: a crash in between leaves nothing that nobody knows of.
-    before.union(&after).write(host.root(), id)?;
+    // Remembered before anything is placed: a crash in between leaves nothing that nobody knows of, and files that are
+    // in place without networkd knowing are seen to be unsettled.
+    before.union(&after).unsettled().write(host.root(), id)?;
     if let Some(ruleset) = &ruleset {
         host.apply_ruleset(ruleset)?;
     }
@@ -35,7 +37,7 @@ pub fn load(host: &dyn Host, id: &Name) -> Result<(), HostError> {
     if !gone.is_empty() {
         host.delete_links(&gone)?;
     }
-    if changed {
+    if changed || !before.is_settled() {
         host.reload_network(&after.links.iter().cloned().collect::<Vec<_>>())?;
     }
     drop_tables(host, before.tables.difference(&after.tables))?;
@@ -48,7 +50,12 @@ pub fn load(host: &dyn Host, id: &Name) -> Result<(), HostError> {
 /// When a file cannot be removed, or networkd or nft refuses.
 pub fn unload(host: &dyn Host, id: &Name) -> Result<(), HostError> {
     let placed = Placed::read(host.root(), id)?;
-    if remove_files(host, placed.files.iter())? {
+    if placed.is_nothing() {
+        return Ok(());
+    }
+    placed.unsettled().write(host.root(), id)?;
+    let changed = remove_files(host, placed.files.iter())?;
+    if changed || !placed.is_settled() {
         host.delete_links(&placed.links.iter().cloned().collect::<Vec<_>>())?;
         host.reload_network(&[])?;
     }
@@ -80,11 +87,7 @@ fn remove_files<'a>(
     let mut changed = false;
     for name in names {
         let path = directory.join(name);
-        match std::fs::remove_file(&path) {
-            Ok(()) => changed = true,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(source) => return Err(HostError::File { path, source }),
-        }
+        changed |= disk::remove_file(&path)?;
     }
     Ok(changed)
 }

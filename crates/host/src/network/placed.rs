@@ -1,6 +1,7 @@
 //! What of a tenant's network is in place: `/run/bitbuilder/network/<id>.json`, gone with a reboot as the network is.
 
 use crate::atomic;
+use crate::disk;
 use crate::host::HostError;
 use crate::paths::HostRoot;
 use bitbuilder_core::model::Name;
@@ -19,6 +20,9 @@ pub(super) struct Placed {
     pub(super) links: BTreeSet<String>,
     /// nftables tables: family and name.
     pub(super) tables: BTreeSet<(String, String)>,
+    /// Somebody began to change it and did not get to the end.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    unsettled: bool,
 }
 
 impl Default for Placed {
@@ -28,6 +32,7 @@ impl Default for Placed {
             files: BTreeSet::new(),
             links: BTreeSet::new(),
             tables: BTreeSet::new(),
+            unsettled: false,
         }
     }
 }
@@ -44,6 +49,7 @@ impl Placed {
                 .filter_map(|(_, text)| netdev_name(text))
                 .collect(),
             tables: ruleset.map(tables).unwrap_or_default(),
+            unsettled: false,
         }
     }
 
@@ -54,7 +60,26 @@ impl Placed {
             files: self.files.union(&other.files).cloned().collect(),
             links: self.links.union(&other.links).cloned().collect(),
             tables: self.tables.union(&other.tables).cloned().collect(),
+            unsettled: self.unsettled || other.unsettled,
         }
+    }
+
+    /// The same, while it is being changed.
+    pub(super) fn unsettled(&self) -> Self {
+        Self {
+            unsettled: true,
+            ..self.clone()
+        }
+    }
+
+    /// Whether the last change got to its end.
+    pub(super) fn is_settled(&self) -> bool {
+        !self.unsettled
+    }
+
+    /// Whether nothing is in place.
+    pub(super) fn is_nothing(&self) -> bool {
+        *self == Self::default()
     }
 
     pub(super) fn read(root: &HostRoot, id: &Name) -> Result<Self, HostError> {
@@ -66,13 +91,7 @@ impl Placed {
     }
 
     pub(super) fn forget(root: &HostRoot, id: &Name) -> Result<(), HostError> {
-        let path = path(root, id);
-        match std::fs::remove_file(&path) {
-            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-                Err(HostError::File { path, source })
-            }
-            _ => Ok(()),
-        }
+        disk::remove_file(&path(root, id)).map(drop)
     }
 }
 

@@ -1,1 +1,446 @@
-//! See the crate documentation.
+//! A whole host in a directory: a real second implementation of [`Host`], for tests and for people (`bbctl --sim DIR`).
+//!
+//! Everything below the directory is what would be below `/` of a real host. What a real host keeps in its kernel and in
+//! its manager is in `DIR/sim.json`, so that several processes, one after the other or at once, see one machine:
+//!
+//! - The manager reads the unit files, drop-ins and link lists of current generations as the generators would have
+//!   linked them at the last `daemon_reload`. Starts pull in what is wanted and required in order, stops take along what
+//!   requires or is part of a unit. A unit whose files are gone runs on until it is stopped.
+//! - Units start for real as far as files go: mounts need their directories, containers their root, links, credentials
+//!   and bridges; `tenant-network@` puts the network of the generation in place. `setup-tenant@` fails for an id that is
+//!   not in the effective registry.
+//! - Links and tables of packet rules are kept, owners of files recorded and not set: root is not needed.
+//! - A workload with a health check is healthy at once. `BITBUILDER_SIM_UNHEALTHY=1` in its environment makes its check
+//!   fail, `BITBUILDER_SIM_FAIL_START=1` its start.
+//! - The clock shows one second more at each reading; a file `DIR/clock` with a number holds it still. Invocation ids
+//!   are made of the unit's name and the number of its starts. Equal calls give equal results.
+//!
+//! Not simulated: time that passes (`OnUnitActiveSec=`, restarts), cycles and conflicts of jobs, packets.
+
+mod catalog;
+mod faults;
+mod jobs;
+mod network;
+mod run;
+mod shipped;
+mod state;
+#[cfg(test)]
+mod tests;
+mod unit;
+
+pub use faults::{Call, Faults};
+pub use state::Table;
+
+use crate::disk;
+use crate::host::{Host, HostError, UnitState};
+use crate::paths::HostRoot;
+use bitbuilder_core::digest::sha256;
+use bitbuilder_core::model::Name;
+use catalog::Catalog;
+use faults::Gate;
+use state::{State, Store};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A simulated host.
+pub struct SimHost {
+    root: HostRoot,
+    store: Store,
+    catalog: Mutex<Arc<Catalog>>,
+    gate: Gate,
+}
+
+impl SimHost {
+    /// The host in `directory`; one that is not there is made: our units, a template, and nothing running.
+    ///
+    /// # Errors
+    /// When a file cannot be written, or `sim.json` is damaged.
+    pub fn open(directory: impl Into<PathBuf>) -> Result<Self, HostError> {
+        let directory = directory.into();
+        let directory = std::path::absolute(&directory).map_err(HostError::file(&directory))?;
+        let root = HostRoot::new(&directory);
+        let host = Self {
+            store: Store::new(&directory),
+            root,
+            catalog: Mutex::default(),
+            gate: Gate::default(),
+        };
+        elsewhere(|| shipped::install(&host.root))?;
+        host.store.read(|_| ())?;
+        Ok(host)
+    }
+
+    /// The same host, on which `faults` happen. Calls are counted from here.
+    #[must_use]
+    pub fn with_faults(self, faults: Faults) -> Self {
+        Self {
+            gate: Gate::new(faults),
+            ..self
+        }
+    }
+
+    /// The calls so far of this value, each with what it was about: units, links, or a path.
+    pub fn calls(&self) -> Vec<(Call, String)> {
+        self.gate.calls()
+    }
+
+    /// Links that networkd made.
+    ///
+    /// # Errors
+    /// When the machine's state cannot be read.
+    pub fn links(&self) -> Result<BTreeSet<String>, HostError> {
+        self.store.read(|state| state.links.clone())
+    }
+
+    /// Tables of packet rules, by `family name`.
+    ///
+    /// # Errors
+    /// When the machine's state cannot be read.
+    pub fn tables(&self) -> Result<BTreeMap<String, Table>, HostError> {
+        self.store.read(|state| state.tables.clone())
+    }
+
+    /// The owner that a file was given with [`Host::chown`].
+    ///
+    /// # Errors
+    /// When the machine's state cannot be read.
+    pub fn owner(&self, path: &Path) -> Result<Option<u32>, HostError> {
+        let path = self.below_root(path);
+        self.store.read(|state| state.owners.get(&path).copied())
+    }
+
+    /// Turns the machine off and on: `/run`, links, rules and units are gone; the generators run, and what is wanted by
+    /// `multi-user.target` starts. A unit that does not start keeps no other from starting.
+    ///
+    /// # Errors
+    /// When a file operation fails.
+    pub fn reboot(&self) -> Result<(), HostError> {
+        disk::remove_tree(&self.root.join("/run"))?;
+        self.store.change(|state| {
+            state.units.clear();
+            state.links.clear();
+            state.tables.clear();
+            reload(&self.root, state);
+            Ok(())
+        })?;
+        // A failed unit is in the state of the machine.
+        elsewhere(|| self.start_units(&["multi-user.target".to_owned()])).map(drop)
+    }
+
+    fn below_root(&self, path: &Path) -> String {
+        let path = path.strip_prefix(self.root.path()).unwrap_or(path);
+        path.to_string_lossy().into_owned()
+    }
+
+    /// What the manager knows since the last reload.
+    fn catalog(&self) -> Result<Arc<Catalog>, HostError> {
+        let (reload, generations) = self
+            .store
+            .read(|state| (state.reloads, state.generations.clone()))?;
+        let mut catalog = self.catalog.lock().unwrap_or_else(PoisonError::into_inner);
+        if catalog.reload != reload {
+            *catalog = Arc::new(Catalog::new(&self.root, reload, &generations));
+        }
+        Ok(Arc::clone(&catalog))
+    }
+
+    fn is_active(&self, unit: &str) -> Result<bool, HostError> {
+        self.store
+            .read(|state| state.units.get(unit).is_some_and(UnitState::is_active))
+    }
+
+    /// Starts units and what they pull in; the failures, by unit.
+    fn start_units(&self, units: &[String]) -> Result<BTreeMap<String, String>, HostError> {
+        let catalog = self.catalog()?;
+        let mut failed = BTreeMap::new();
+        let concerned = match jobs::to_start(&catalog, &self.root, units) {
+            Ok(concerned) => concerned,
+            Err(unknown) => {
+                failed.insert(unknown.clone(), format!("Unit {unknown} not found."));
+                failed.extend(
+                    units
+                        .iter()
+                        .map(|unit| (unit.clone(), format!("Unit {unknown} not found."))),
+                );
+                return Ok(failed);
+            }
+        };
+        for name in jobs::order(&concerned) {
+            let unit = &concerned[&name];
+            if self.is_active(&name)? {
+                continue;
+            }
+            if let Some(missing) = unit
+                .requires()
+                .iter()
+                .find(|other| failed.contains_key(*other))
+            {
+                failed.insert(name, format!("Dependency {missing} failed."));
+                continue;
+            }
+            let result = run::start(self, &name, unit);
+            let state = after_start(&name, unit, result.is_ok());
+            self.store.change(|machine| {
+                machine.started(&name, state);
+                Ok(())
+            })?;
+            match result {
+                Ok(()) => run::check(self, &name)?,
+                Err(failure) => drop(failed.insert(name, failure)),
+            }
+        }
+        Ok(failed)
+    }
+
+    fn stop_units(&self, units: &[String]) -> Result<(), HostError> {
+        let catalog = self.catalog()?;
+        let up = self.store.read(|state| state.units.clone())?;
+        let concerned = jobs::to_stop(&catalog, &self.root, units, &up);
+        for name in jobs::order(&concerned).iter().rev() {
+            if up.get(name).is_some_and(UnitState::is_active) {
+                run::stop(self, &concerned[name]);
+            }
+            self.store.change(|machine| {
+                // One that failed stays failed.
+                if machine
+                    .units
+                    .get(name)
+                    .is_some_and(|unit| unit.active != "failed")
+                {
+                    machine.units.remove(name);
+                }
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+}
+
+impl State {
+    /// Notes a start, and gives it an invocation id.
+    fn started(&mut self, name: &str, state: UnitState) {
+        let count = self.starts.entry(name.to_owned()).or_default();
+        *count += 1;
+        let mut invocation = sha256(format!("{name} {count}").as_bytes());
+        invocation.truncate(32);
+        if state.active == "inactive" {
+            self.units.remove(name);
+        } else {
+            self.units.insert(
+                name.to_owned(),
+                UnitState {
+                    invocation,
+                    ..state
+                },
+            );
+        }
+    }
+}
+
+/// State of a unit that was started.
+fn after_start(name: &str, unit: &unit::Unit, started: bool) -> UnitState {
+    let get = |key| unit.get("Service", key).unwrap_or_default();
+    let restarts = ["always", "on-failure"].contains(&get("Restart"));
+    let (active, sub) = match (name.rsplit_once('.').map_or("", |(_, kind)| kind), started) {
+        ("service", false) if restarts => ("activating", "auto-restart"),
+        (_, false) => ("failed", "failed"),
+        ("service", true) if get("Type") == "oneshot" => match get("RemainAfterExit") {
+            "yes" => ("active", "exited"),
+            _ => ("inactive", "dead"),
+        },
+        ("service", true) => ("active", "running"),
+        ("mount", true) => ("active", "mounted"),
+        ("timer", true) => ("active", "waiting"),
+        (_, true) => ("active", "active"),
+    };
+    UnitState {
+        load: "loaded".to_owned(),
+        active: active.to_owned(),
+        sub: sub.to_owned(),
+        invocation: String::new(),
+    }
+}
+
+/// The generators run, and the manager reads what they found.
+fn reload(root: &HostRoot, state: &mut State) {
+    state.generations = catalog::generate(root);
+    state.reloads += 1;
+}
+
+/// What the manager does goes on when the one who asked for it is killed.
+fn elsewhere<T>(body: impl FnOnce() -> T) -> T {
+    #[cfg(test)]
+    return disk::crash::elsewhere(body);
+    #[cfg(not(test))]
+    body()
+}
+
+impl Host for SimHost {
+    fn root(&self) -> &HostRoot {
+        &self.root
+    }
+
+    fn now(&self) -> u64 {
+        let held = fs::read_to_string(self.root.join("/clock"));
+        if let Some(held) = held.ok().and_then(|text| text.trim().parse().ok()) {
+            return held;
+        }
+        let tick = |state: &mut State| {
+            state.clock += 1;
+            Ok(state.clock)
+        };
+        // A clock cannot fail; a machine whose state cannot be written fails at the next call.
+        elsewhere(|| self.store.change(tick)).unwrap_or_default()
+    }
+
+    fn daemon_reload(&self) -> Result<(), HostError> {
+        self.gate.enter(Call::DaemonReload, "")?;
+        disk::point();
+        elsewhere(|| {
+            self.store.change(|state| {
+                reload(&self.root, state);
+                Ok(())
+            })
+        })?;
+        disk::point();
+        Ok(())
+    }
+
+    fn start(&self, units: &[String]) -> Result<(), HostError> {
+        self.gate.enter(Call::Start, &units.join(" "))?;
+        disk::point();
+        let failed = elsewhere(|| self.start_units(units))?;
+        disk::point();
+        if units.iter().any(|unit| failed.contains_key(unit)) {
+            let said = failed.iter().map(|(unit, why)| format!("{unit}: {why}"));
+            return Err(HostError::Tool {
+                command: format!("systemctl start -- {}", units.join(" ")),
+                message: said.collect::<Vec<_>>().join("\n"),
+            });
+        }
+        Ok(())
+    }
+
+    fn start_no_block(&self, units: &[String]) -> Result<(), HostError> {
+        self.gate.enter(Call::Start, &units.join(" "))?;
+        disk::point();
+        // How it went is in the state of the units.
+        elsewhere(|| self.start_units(units)).map(drop)
+    }
+
+    fn stop(&self, units: &[String]) -> Result<(), HostError> {
+        self.gate.enter(Call::Stop, &units.join(" "))?;
+        disk::point();
+        elsewhere(|| self.stop_units(units))?;
+        disk::point();
+        Ok(())
+    }
+
+    fn set_properties(
+        &self,
+        unit: &str,
+        _properties: &[(String, String)],
+    ) -> Result<(), HostError> {
+        self.gate.enter(Call::SetProperties, unit)?;
+        let settings = self.catalog()?.unit(&self.root, unit);
+        let tenant = settings.get("Unit", "X-BitBuilder-Tenant").map(Name::new);
+        let Some(Ok(tenant)) = tenant else {
+            return Ok(());
+        };
+        let read = self
+            .store
+            .read(|state| state.generations.get(tenant.as_str()).copied())?;
+        if read == crate::generations::current(&self.root, &tenant)? {
+            return Ok(());
+        }
+        Err(HostError::Tool {
+            command: format!("daemon-reload for the changed properties of {unit}"),
+            message: "the manager still has the old settings".to_owned(),
+        })
+    }
+
+    fn units(&self, patterns: &[&str]) -> Result<BTreeMap<String, UnitState>, HostError> {
+        self.gate.enter(Call::Units, &patterns.join(" "))?;
+        let wanted = |name: &str| {
+            patterns
+                .iter()
+                .any(|pattern| matches(pattern.as_bytes(), name.as_bytes()))
+        };
+        let catalog = self.catalog()?;
+        let mut found: BTreeMap<String, UnitState> = self.store.read(|state| {
+            let up = state.units.iter().filter(|(name, _)| wanted(name));
+            up.map(|(name, unit)| (name.clone(), unit.clone()))
+                .collect()
+        })?;
+        for (name, unit) in &mut found {
+            // A mount without a file is one all the same: the kernel knows it.
+            if !name.ends_with(".mount") && !catalog.unit(&self.root, name).found {
+                unit.load = "not-found".to_owned();
+            }
+        }
+        for name in catalog.names().filter(|name| wanted(name)) {
+            if !found.contains_key(name) && catalog.unit(&self.root, name).found {
+                let state = UnitState {
+                    load: "loaded".to_owned(),
+                    active: "inactive".to_owned(),
+                    sub: "dead".to_owned(),
+                    invocation: String::new(),
+                };
+                found.insert(name.clone(), state);
+            }
+        }
+        Ok(found)
+    }
+
+    fn reload_network(&self, wait_for: &[String]) -> Result<(), HostError> {
+        self.gate.enter(Call::ReloadNetwork, &wait_for.join(" "))?;
+        disk::point();
+        self.store
+            .change(|state| network::reload(&self.root, state, wait_for))
+    }
+
+    fn delete_links(&self, links: &[String]) -> Result<(), HostError> {
+        self.gate.enter(Call::DeleteLinks, &links.join(" "))?;
+        disk::point();
+        self.store.change(|state| {
+            state.links.retain(|link| !links.contains(link));
+            Ok(())
+        })
+    }
+
+    fn apply_ruleset(&self, json: &[u8]) -> Result<(), HostError> {
+        self.gate.enter(Call::ApplyRuleset, "")?;
+        disk::point();
+        self.store
+            .change(|state| network::apply(&mut state.tables, json))
+    }
+
+    fn chown(&self, path: &Path, owner: u32) -> Result<(), HostError> {
+        self.gate.enter(Call::Chown, &self.below_root(path))?;
+        disk::point();
+        fs::symlink_metadata(path).map_err(HostError::file(path))?;
+        let path = self.below_root(path);
+        self.store.change(|state| {
+            state.owners.insert(path, owner);
+            Ok(())
+        })
+    }
+}
+
+/// Globs as `systemctl list-units` takes them: `*` and `?`; a backslash is itself.
+fn matches(pattern: &[u8], name: &[u8]) -> bool {
+    match (pattern.split_first(), name.split_first()) {
+        (None, None) => true,
+        (Some((b'*', rest)), _) => {
+            matches(rest, name)
+                || name
+                    .split_first()
+                    .is_some_and(|(_, tail)| matches(pattern, tail))
+        }
+        (Some((b'?', rest)), Some((_, tail))) => matches(rest, tail),
+        (Some((p, rest)), Some((n, tail))) => p == n && matches(rest, tail),
+        _ => false,
+    }
+}

@@ -1,0 +1,58 @@
+//! What the package and systemd itself put on a host, as far as a simulated one needs it.
+
+use crate::atomic;
+use crate::host::HostError;
+use crate::paths::HostRoot;
+use bitbuilder_core::digest::sha256;
+
+macro_rules! unit {
+    ($name:literal) => {
+        ($name, include_str!(concat!("../../../../units/", $name)))
+    };
+}
+
+/// Our units.
+const UNITS: [(&str, &str); 8] = [
+    unit!("bitbuilder-discover.service"),
+    unit!("bitbuilder-sync.service"),
+    unit!("bitbuilder-sync.timer"),
+    unit!("setup-tenant@.service"),
+    unit!("tenant-health@.service"),
+    unit!("tenant-health@.timer"),
+    unit!("tenant-network@.service"),
+    unit!("tenant@.service"),
+];
+
+/// systemd's template of containers: what of it matters here.
+const NSPAWN: &str = "[Unit]
+Description=Container %i
+
+[Service]
+ExecStart=systemd-nspawn --quiet --keep-unit --boot --machine=%i
+Type=notify
+RestartForceExitStatus=133
+SuccessExitStatus=133
+Slice=machine.slice
+";
+
+/// Metadata of the one template.
+const TEMPLATE: &str = include_str!("../../../../templates/tenant-container/metadata.json");
+
+/// Writes all of it; what is there already, equal, stays.
+pub(super) fn install(root: &HostRoot) -> Result<(), HostError> {
+    let put = |path: std::path::PathBuf, content: &str| {
+        atomic::write(&path, content.as_bytes(), 0o644).map(drop)
+    };
+    let units = root.join("/usr/lib/systemd/system");
+    for (name, text) in UNITS {
+        put(units.join(name), text)?;
+    }
+    put(units.join("systemd-nspawn@.service"), NSPAWN)?;
+    let template = root.templates().join("tenant-container");
+    put(template.join("metadata.json"), TEMPLATE)?;
+    put(
+        template.join("digest"),
+        &format!("{}\n", sha256(TEMPLATE.as_bytes())),
+    )?;
+    atomic::make_directories(&template.join("rootfs"))
+}
