@@ -17,7 +17,7 @@ pub(super) struct Journal {
     pub(super) plan: Plan,
     /// Indices of the steps that are finished, successfully or not.
     pub(super) finished: BTreeSet<usize>,
-    /// Units that ran before the plan stopped them.
+    /// Units of the tenant that ran before the plan stopped some of them.
     pub(super) stopped: BTreeSet<String>,
 }
 
@@ -26,7 +26,7 @@ pub(super) struct Journal {
 pub(super) enum Way {
     /// Nothing has switched: back to the generation that is current.
     Undo,
-    /// It has switched, or there is nothing to switch: do the rest.
+    /// It has switched, there is nothing to switch, or the tenant goes away: do the rest.
     Finish,
 }
 
@@ -69,15 +69,18 @@ impl Journal {
                 .steps
                 .iter()
                 .any(|step| matches!(step.action, Action::Switch { .. } | Action::Unlink));
-        let beyond =
-            if switches {
-                current == self.plan.to
-            } else {
-                // What is prepared comes from the repository, which only the next pass opens.
-                self.plan.steps.iter().enumerate().all(|(index, step)| {
-                    step.phase != Phase::Prepare || self.finished.contains(&index)
-                })
-            };
+        // What is prepared comes from the repository, which only the next pass opens.
+        let prepared = || {
+            let mut steps = self.plan.steps.iter().enumerate();
+            steps
+                .all(|(index, step)| step.phase != Phase::Prepare || self.finished.contains(&index))
+        };
+        // Without a tenant in the registry the old generation could not start again: a removal goes on.
+        let beyond = if switches && self.plan.to.is_some() {
+            current == self.plan.to
+        } else {
+            prepared()
+        };
         if beyond { Way::Finish } else { Way::Undo }
     }
 }

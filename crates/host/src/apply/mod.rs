@@ -15,6 +15,8 @@ mod prepare;
 mod recover;
 mod step;
 mod tenant;
+#[cfg(test)]
+mod tests;
 
 pub use outcome::{Event, Outcome, StepReport, StepResult};
 pub use recover::{Recovery, recover, recover_all};

@@ -5,8 +5,8 @@ use super::outcome::Outcome;
 use super::phases::{collect, each, reload};
 use super::prepare;
 use super::tenant::{Run, undo};
-use crate::generations;
 use crate::host::{Host, HostError};
+use crate::{generations, network};
 use bitbuilder_core::model::Name;
 use bitbuilder_core::plan::Phase;
 use serde::{Deserialize, Serialize};
@@ -20,7 +20,7 @@ use std::io::ErrorKind;
 pub enum Recovery {
     /// It had not switched: the old generation goes on, what was stopped runs again.
     Undone,
-    /// It had switched: the rest was done.
+    /// It had switched, or the tenant was going away: the rest was done.
     Finished(Outcome),
     /// Something could not be done; the next pass observes and repairs.
     Failed {
@@ -80,8 +80,9 @@ fn recover_each(host: &dyn Host, tenants: Vec<Name>) -> BTreeMap<Name, Recovery>
     }
     if !runs.is_empty() {
         let mut silent = |_| {};
-        reload(host, &mut runs, &mut silent);
         each(&mut runs, Phase::Stop, &mut silent);
+        each(&mut runs, Phase::Switch, &mut silent);
+        reload(host, &mut runs, &mut silent);
         each(&mut runs, Phase::Start, &mut silent);
         let finished = collect(runs).into_iter();
         recoveries.extend(finished.map(|(tenant, outcome)| (tenant, Recovery::Finished(outcome))));
@@ -99,8 +100,13 @@ fn begin<'a>(host: &'a dyn Host, tenant: &Name) -> Result<Option<Run<'a>>, HostE
         Ok(Some(journal)) => journal,
         Ok(None) => return Ok(None),
         Err(error) => {
-            // It cannot tell us anything; `current` is whole, and the next pass starts what should run.
+            // It cannot tell us anything. `current` is whole: the manager and the network learn what it says, and the
+            // next pass starts what should run.
             Journal::remove(root, tenant)?;
+            host.daemon_reload()?;
+            if current.is_some() {
+                network::load(host, tenant)?;
+            }
             return Err(error);
         }
     };

@@ -31,7 +31,7 @@ pub(super) fn execute(
         Action::MakeDirectory(directory) => prepare::directory(host, tenant, directory),
         Action::WriteGeneration { number } => needs(host, tenant, sources)
             .and_then(|from| write_generation(host, tenant, *number, from.work)),
-        Action::Stop { units } => stop(host, units, journal),
+        Action::Stop { units } => stop(host, tenant, units, journal),
         Action::Switch { number } => {
             generations::switch(host.root(), tenant, *number).map(is_change)
         }
@@ -82,14 +82,25 @@ fn write_generation(
     }
 }
 
-/// Stops what runs, and notes it down first: only that is started again when the plan is undone.
-fn stop(host: &dyn Host, units: &[String], journal: &mut Journal) -> Result<bool, HostError> {
-    let running: Vec<String> = states(host, units)?
+/// Stops what runs, and notes down first what of the tenant does: that is started again when the plan is undone, and a
+/// stop takes more along than it names.
+fn stop(
+    host: &dyn Host,
+    tenant: &Name,
+    units: &[String],
+    journal: &mut Journal,
+) -> Result<bool, HostError> {
+    let mut concerned = units.to_vec();
+    // Without a manifest there is only what the plan says.
+    if let Ok(Some(current)) = generations::read_current(host.root(), tenant) {
+        concerned.extend(current.units.into_iter().map(|unit| unit.name));
+    }
+    let running: Vec<String> = states(host, &concerned)?
         .into_iter()
         .filter(|(_, state)| state.active != "inactive" && state.active != "failed")
         .map(|(unit, _)| unit)
         .collect();
-    if running.is_empty() {
+    if !running.iter().any(|unit| units.contains(unit)) {
         return Ok(false);
     }
     journal.stopped.extend(running);

@@ -2,11 +2,12 @@
 
 use super::journal::Journal;
 use super::outcome::{Event, Outcome, StepReport, StepResult};
+use super::prepare;
 use super::step::{Sources, execute};
 use crate::generations;
 use crate::host::{Host, HostError};
 use bitbuilder_core::model::Name;
-use bitbuilder_core::plan::{Action, Phase};
+use bitbuilder_core::plan::{Action, Phase, Step};
 
 /// A plan being executed.
 pub(super) struct Run<'a> {
@@ -134,6 +135,30 @@ impl<'a> Run<'a> {
             .map(|(index, _)| index)
     }
 
+    /// Starts are independent of each other; everything before them is a gate, and so is the network: without its rules
+    /// nothing may start.
+    fn failed(&mut self, index: usize, step: &Step, error: &str) {
+        let plan = &self.journal.plan;
+        let switched = step.phase == Phase::Switch
+            && plan.from != plan.to
+            && generations::current(self.host.root(), &plan.tenant).is_ok_and(|now| now == plan.to);
+        if switched || step.action == Action::ReloadNetwork {
+            self.journal.finished.remove(&index);
+            self.note(step);
+            self.interrupt(&format!("an earlier step failed: {error}"));
+        } else if step.phase < Phase::Start {
+            self.give_up(format!("an earlier step failed: {error}"));
+        } else {
+            self.note(step);
+        }
+    }
+
+    fn note(&self, step: &Step) {
+        if step.phase > Phase::Prepare {
+            let _ = self.journal.save(self.host.root());
+        }
+    }
+
     fn step(&mut self, index: usize, tell: &dyn Fn(Event)) {
         let step = self.journal.plan.steps[index].clone();
         let tenant = self.tenant().clone();
@@ -150,12 +175,10 @@ impl<'a> Run<'a> {
         );
         self.journal.finished.insert(index);
         self.results[index] = Some(result.clone());
-        if let (StepResult::Failed { error }, true) = (&result, step.phase < Phase::Start) {
-            // Starts are independent of each other; everything before them is a gate.
-            self.give_up(format!("an earlier step failed: {error}"));
-        } else if step.phase > Phase::Prepare {
+        match &result {
+            StepResult::Failed { error } => self.failed(index, &step, error),
             // Repeating a step does no harm, so a journal that cannot be updated is no reason to stop here.
-            let _ = self.journal.save(self.host.root());
+            _ => self.note(&step),
         }
         tell(Event::Ended {
             tenant,
@@ -164,8 +187,19 @@ impl<'a> Run<'a> {
     }
 }
 
-/// Deletes the generation that never became current and starts what was stopped.
+/// Deletes the generation that never became current and what is half prepared, and starts what was stopped, whether or
+/// not the first works. Layers and directories stay: they hurt nobody, and the next try needs them.
 pub(super) fn undo(host: &dyn Host, journal: &Journal) -> Result<(), HostError> {
+    let deleted = delete_prepared(host, journal);
+    let started = if journal.stopped.is_empty() {
+        Ok(())
+    } else {
+        host.start(&journal.stopped.iter().cloned().collect::<Vec<_>>())
+    };
+    deleted.and(started)
+}
+
+fn delete_prepared(host: &dyn Host, journal: &Journal) -> Result<(), HostError> {
     let tenant = &journal.plan.tenant;
     let current = generations::current(host.root(), tenant)?;
     for step in &journal.plan.steps {
@@ -175,8 +209,6 @@ pub(super) fn undo(host: &dyn Host, journal: &Journal) -> Result<(), HostError> 
             generations::remove(host.root(), tenant, number)?;
         }
     }
-    if !journal.stopped.is_empty() {
-        host.start(&journal.stopped.iter().cloned().collect::<Vec<_>>())?;
-    }
-    Ok(())
+    generations::sweep(host.root(), tenant)?;
+    prepare::sweep_layers(host, tenant)
 }

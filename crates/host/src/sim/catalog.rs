@@ -6,8 +6,9 @@
 use super::unit::Unit;
 use crate::host::HostError;
 use crate::paths::HostRoot;
-use crate::{atomic, generations};
+use crate::{atomic, disk, generations};
 use bitbuilder_core::model::Name;
+use bitbuilder_generators::Generator;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -21,7 +22,11 @@ const DIRECTORIES: [&str; 3] = [
     "/usr/lib/systemd/system",
 ];
 
-/// What the generators need of the effective registry.
+/// Where the generators put their links.
+const GENERATED: &str = "/run/systemd/generator";
+const TENANTS: &str = "/var/lib/tenants/";
+
+/// What is asked of the effective registry here.
 #[derive(Debug, Deserialize)]
 struct Registry {
     tenants: Vec<Entry>,
@@ -29,37 +34,62 @@ struct Registry {
 
 #[derive(Debug, Deserialize)]
 struct Entry {
-    id: Name,
-    #[serde(default = "yes")]
-    enabled: bool,
+    id: String,
 }
 
-fn yes() -> bool {
-    true
+/// Runs the generators, as a reload of the manager does. Returns the generation of each tenant that has links.
+pub(super) fn generate(root: &HostRoot) -> Result<BTreeMap<String, u64>, HostError> {
+    let directory = root.join(GENERATED);
+    disk::remove_tree(&directory)?;
+    atomic::make_directories(&directory)?;
+    for generator in [Generator::Tenant, Generator::Mount] {
+        // What is damaged is passed over; the kernel's log, which would say so, is not simulated.
+        bitbuilder_generators::generate(generator, root.path(), &directory, &mut |_| {})
+            .map_err(HostError::file(&directory))?;
+    }
+    let mut numbers = BTreeMap::new();
+    for (_, target) in links(&directory) {
+        if let Some((id, _)) = owned(&target)
+            && !numbers.contains_key(id)
+            && let Ok(name) = Name::new(id)
+            && let Ok(Some(number)) = generations::current(root, &name)
+        {
+            numbers.insert(id.to_owned(), number);
+        }
+    }
+    Ok(numbers)
 }
 
-/// Runs the generators: the current generation of each enabled tenant whose generation can be read. Others are passed
-/// over, as the generators do.
-pub(super) fn generate(root: &HostRoot) -> BTreeMap<String, u64> {
-    let Ok(Some(registry)) = atomic::read_json::<Registry>(&root.registry()) else {
-        return BTreeMap::new();
-    };
-    let enabled = registry.tenants.into_iter().filter(|entry| entry.enabled);
-    enabled
-        .filter_map(|entry| {
-            let number = generations::current(root, &entry.id).ok().flatten()?;
-            let directory = root.generation(&entry.id, number);
-            fs::read_to_string(directory.join("boot")).ok()?;
-            Some((entry.id.to_string(), number))
-        })
-        .collect()
+/// Links in the generator directory and one level below: their path in it and their target.
+fn links(directory: &Path) -> Vec<(String, String)> {
+    let text = |path: &Path| path.to_str().map(str::to_owned);
+    let mut links = Vec::new();
+    for path in entries(directory) {
+        let inner: Vec<PathBuf> = if path.is_symlink() {
+            vec![path]
+        } else {
+            entries(&path).collect()
+        };
+        links.extend(inner.iter().filter_map(|link| {
+            let target = text(&fs::read_link(link).ok()?)?;
+            Some((text(link.strip_prefix(directory).ok()?)?, target))
+        }));
+    }
+    links.sort();
+    links
+}
+
+/// Tenant and path in its current generation that a link points at.
+fn owned(target: &str) -> Option<(&str, &str)> {
+    let (id, rest) = target.strip_prefix(TENANTS)?.split_once('/')?;
+    Some((id, rest.strip_prefix("current/")?))
 }
 
 /// Fails unless `id` is in the effective registry, with what the provisioning of a tenant says.
 pub(super) fn require_registered(root: &HostRoot, id: &str) -> Result<(), HostError> {
     let path = root.registry();
     let registry = atomic::read_json::<Registry>(&path)?;
-    let known = registry.is_some_and(|r| r.tenants.iter().any(|entry| entry.id.as_str() == id));
+    let known = registry.is_some_and(|r| r.tenants.iter().any(|entry| entry.id == id));
     if known {
         Ok(())
     } else {
@@ -83,51 +113,44 @@ pub(super) struct Catalog {
 }
 
 impl Catalog {
-    /// Follows the link lists of `generations`.
+    /// Follows the links of the last reload, at which tenants had these `generations`.
     pub(super) fn new(root: &HostRoot, reload: u64, generations: &BTreeMap<String, u64>) -> Self {
         let mut catalog = Self {
             reload,
             ..Self::default()
         };
-        for (tenant, number) in generations {
-            let Ok(tenant) = Name::new(tenant) else {
-                continue;
-            };
-            let directory = root.generation(&tenant, *number);
-            for list in ["boot", "mount-boot"] {
-                // One that was forgotten since is as good as empty: its units have no files any more.
-                let text = fs::read_to_string(directory.join(list)).unwrap_or_default();
-                for (link, target) in text.lines().filter_map(|line| line.split_once('\t')) {
-                    catalog.link(&directory, link, target);
-                }
+        for (link, target) in links(&root.join(GENERATED)) {
+            if let Some((directory, unit)) = link.split_once('/') {
+                catalog.pull(directory, unit);
+            } else if let Some((id, path)) = owned(&target)
+                && let Some(number) = generations.get(id)
+                && let Ok(id) = Name::new(id)
+            {
+                catalog.place(&link, root.generation(&id, *number).join(path));
             }
         }
         catalog
     }
 
-    fn link(&mut self, generation: &Path, link: &str, target: &str) {
-        if let Some((directory, unit)) = link.split_once('/') {
-            if let Some(owner) = directory.strip_suffix(".wants") {
-                self.wants
-                    .entry(owner.into())
-                    .or_default()
-                    .insert(unit.into());
-            } else if let Some(owner) = directory.strip_suffix(".requires") {
-                self.requires
-                    .entry(owner.into())
-                    .or_default()
-                    .insert(unit.into());
-            }
-        } else if target.starts_with('/') {
-            // An instance of a shipped template, which is found anyway.
-        } else if let Some(owner) = link.strip_suffix(".d") {
-            let directory = generation.join(target);
-            self.dropins
+    fn pull(&mut self, directory: &str, unit: &str) {
+        if let Some(owner) = directory.strip_suffix(".wants") {
+            self.wants
                 .entry(owner.into())
                 .or_default()
-                .push(directory);
+                .insert(unit.into());
+        } else if let Some(owner) = directory.strip_suffix(".requires") {
+            self.requires
+                .entry(owner.into())
+                .or_default()
+                .insert(unit.into());
+        }
+    }
+
+    fn place(&mut self, link: &str, file: PathBuf) {
+        if let Some(owner) = link.strip_suffix(".d") {
+            self.dropins.entry(owner.into()).or_default().push(file);
         } else {
-            self.fragments.insert(link.into(), generation.join(target));
+            self.fragments.insert(link.into(), file);
         }
     }
 

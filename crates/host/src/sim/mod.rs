@@ -3,8 +3,8 @@
 //! Everything below the directory is what would be below `/` of a real host. What a real host keeps in its kernel and in
 //! its manager is in `DIR/sim.json`, so that several processes, one after the other or at once, see one machine:
 //!
-//! - The manager reads the unit files, drop-ins and link lists of current generations as the generators would have
-//!   linked them at the last `daemon_reload`. Starts pull in what is wanted and required in order, stops take along what
+//! - `daemon_reload` runs the generators. The manager knows the unit files and drop-ins of current generations as they
+//!   were linked at the last reload. Starts pull in what is wanted and required in order, stops take along what
 //!   requires or is part of a unit. A unit whose files are gone runs on until it is stopped.
 //! - Units start for real as far as files go: mounts need their directories, containers their root, links, credentials
 //!   and bridges; `tenant-network@` puts the network of the generation in place. `setup-tenant@` fails for an id that is
@@ -102,7 +102,7 @@ impl SimHost {
         self.store.read(|state| state.tables.clone())
     }
 
-    /// The owner that a file was given with [`Host::chown`].
+    /// The owner that a file was given with [`Host::chown`], by the name that it had then.
     ///
     /// # Errors
     /// When the machine's state cannot be read.
@@ -122,8 +122,7 @@ impl SimHost {
             state.units.clear();
             state.links.clear();
             state.tables.clear();
-            reload(&self.root, state);
-            Ok(())
+            reload(&self.root, state)
         })?;
         // A failed unit is in the state of the machine.
         elsewhere(|| self.start_units(&["multi-user.target".to_owned()])).map(drop)
@@ -264,9 +263,10 @@ fn after_start(name: &str, unit: &unit::Unit, started: bool) -> UnitState {
 }
 
 /// The generators run, and the manager reads what they found.
-fn reload(root: &HostRoot, state: &mut State) {
-    state.generations = catalog::generate(root);
+fn reload(root: &HostRoot, state: &mut State) -> Result<(), HostError> {
+    state.generations = catalog::generate(root)?;
     state.reloads += 1;
+    Ok(())
 }
 
 /// What the manager does goes on when the one who asked for it is killed.
@@ -298,12 +298,7 @@ impl Host for SimHost {
     fn daemon_reload(&self) -> Result<(), HostError> {
         self.gate.enter(Call::DaemonReload, "")?;
         disk::point();
-        elsewhere(|| {
-            self.store.change(|state| {
-                reload(&self.root, state);
-                Ok(())
-            })
-        })?;
+        elsewhere(|| self.store.change(|state| reload(&self.root, state)))?;
         disk::point();
         Ok(())
     }

@@ -1,0 +1,9 @@
+//! Plans executed on a simulated host: units, links and rules are what the generations say, before and after every
+//! failure.
+
+mod deploy;
+mod failure;
+mod kill;
+mod plans;
+mod scene;
+mod view;
