@@ -14,6 +14,7 @@
 //!   fail, `BITBUILDER_SIM_FAIL_START=1` its start.
 //! - The clock shows one second more at each reading; a file `DIR/clock` with a number holds it still. Invocation ids
 //!   are made of the unit's name and the number of its starts. Equal calls give equal results.
+//! - It is systemd 262 with the usual controllers; machine tags are read from `DIR/etc/machine-info`.
 //!
 //! Not simulated: time that passes (`OnUnitActiveSec=`, restarts), cycles and conflicts of jobs, packets.
 
@@ -33,9 +34,11 @@ pub use state::Table;
 
 use crate::disk;
 use crate::host::{Host, HostError, UnitState};
+use crate::observe;
 use crate::paths::HostRoot;
 use bitbuilder_core::digest::sha256;
 use bitbuilder_core::model::Name;
+use bitbuilder_core::resolve::HostFacts;
 use catalog::Catalog;
 use faults::Gate;
 use state::{State, Store};
@@ -293,6 +296,10 @@ impl Host for SimHost {
         };
         // A clock cannot fail; a machine whose state cannot be written fails at the next call.
         elsewhere(|| self.store.change(tick)).unwrap_or_default()
+    }
+
+    fn facts(&self) -> Result<HostFacts, HostError> {
+        observe::facts_of(&self.root, shipped::SYSTEMD)
     }
 
     fn daemon_reload(&self) -> Result<(), HostError> {

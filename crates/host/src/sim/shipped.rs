@@ -11,6 +11,12 @@ macro_rules! unit {
     };
 }
 
+/// Version of the simulated systemd.
+pub(super) const SYSTEMD: u32 = 262;
+
+/// cgroup controllers of the simulated kernel.
+const CONTROLLERS: &str = "cpuset cpu io memory pids\n";
+
 /// Our units.
 const UNITS: [(&str, &str); 8] = [
     unit!("bitbuilder-discover.service"),
@@ -48,6 +54,7 @@ pub(super) fn install(root: &HostRoot) -> Result<(), HostError> {
         put(units.join(name), text)?;
     }
     put(units.join("systemd-nspawn@.service"), NSPAWN)?;
+    put(root.join("/sys/fs/cgroup/cgroup.controllers"), CONTROLLERS)?;
     let template = root.templates().join("tenant-container");
     put(template.join("metadata.json"), TEMPLATE)?;
     put(
