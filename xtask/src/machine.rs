@@ -1,8 +1,11 @@
 //! The developer's container host.
 
-use anyhow::{Context, Result};
-use bitbuilder_itest::bed::{Bed, Lab, recipe};
+use crate::{examples, repository};
+use anyhow::{Context, Result, bail};
+use bitbuilder_itest::bed::{Bed, Lab};
+use bitbuilder_itest::system::{Installed, System};
 use bitbuilder_itest::{cache, setup};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -48,6 +51,11 @@ impl Machine {
         Ok(())
     }
 
+    /// Registers a directory as a tenant and pushes it.
+    pub(crate) fn push(&self, directory: &Path, id: Option<&str>) -> Result<()> {
+        examples::push(&self.0, directory, id)
+    }
+
     /// Prints the journal.
     pub(crate) fn journal(&self, arguments: &[String]) -> Result<()> {
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
@@ -61,23 +69,43 @@ impl Machine {
     }
 }
 
-/// Makes and boots the host `name`.
+/// Makes and boots the host `name`, or brings the package on it up to date; then deploys the examples.
 pub(crate) fn up(name: &str) -> Result<()> {
-    setup::require_root()?;
-    setup::ensure_programs()?;
-    let directory = cache::directory()?;
-    std::fs::create_dir_all(&directory)?;
-    let recipe = recipe::container_host();
-    let lab = Lab::open(&directory, &recipe.cached(&directory)?)?;
-    let base = lab.base(&recipe)?;
-    let bed = match Bed::open(&lab, name)? {
-        Some(bed) => bed,
-        None => Bed::create(&lab, name, &base)?,
+    let start = Instant::now();
+    let said = |what: &str| eprintln!("{:>6.1} s  {what}", start.elapsed().as_secs_f32());
+    let system = System::prepare(&repository::root())?;
+    said("programs, trees and templates are there");
+    let bed = match Bed::open(system.lab(), name)? {
+        None => system.create(name)?,
+        Some(bed) => {
+            if system.install(&bed)? == Installed::Changed {
+                said("package replaced");
+            }
+            bed
+        }
     };
-    if bed.is_running() {
-        return Ok(());
+    if !bed.is_running() {
+        bed.boot()?;
+        said("booted");
     }
-    Machine(bed).boot()
+    examples::deploy(&bed)?;
+    said("examples are deployed");
+    let status = bed.exec_status(["bbctl", "status"])?;
+    if !status.success() {
+        bail!("bbctl status failed: {status}");
+    }
+    Ok(())
+}
+
+/// Ends the lab when no host is left in it: nothing of ours stays behind after tests.
+pub(crate) fn close_if_empty() -> Result<()> {
+    let Ok(lab) = Lab::existing(&cache::directory()?) else {
+        return Ok(());
+    };
+    if Bed::all(&lab)?.is_empty() {
+        lab.close()?;
+    }
+    Ok(())
 }
 
 /// Deletes every host and the pool.

@@ -1,11 +1,16 @@
 //! Developer commands: `cargo xtask --help`.
 
+mod check;
+mod deny;
+mod examples;
+mod generate;
 mod machine;
 mod repository;
 mod template;
 
 use clap::{Parser, Subcommand};
 use machine::Machine;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Developer commands of BitBuilder Hypervisor.
@@ -21,7 +26,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Build, install and boot a container host; it stays up.
+    /// Build, install and boot a container host, deploy the examples on it; it stays up. Once more: brings it up to date.
     Up,
     /// Destroy the host.
     Down {
@@ -34,6 +39,31 @@ enum Task {
         /// The command and its arguments.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         command: Vec<String>,
+    },
+    /// Register a directory as a tenant of the host, and push it.
+    Push {
+        /// A tenant repository; only its files matter, it need not be a Git repository.
+        directory: PathBuf,
+        /// Tenant id (default: the one in its metadata.json).
+        id: Option<String>,
+    },
+    /// Check everything: format, dependencies, clippy, generated files, tests, tests on booted hosts.
+    Test {
+        /// Leave the booted tests out: needs neither root nor Debian packages.
+        #[arg(long)]
+        quick: bool,
+    },
+    /// Write the files of the repository that programs write.
+    Generate {
+        /// Write nothing; fail when a file is not up to date.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Check licenses, sources, versions and names of dependencies against deny.toml.
+    Deny {
+        /// Store the dependencies of our programs as they are now.
+        #[arg(long)]
+        bless: bool,
     },
     /// Templates of machines.
     Template {
@@ -82,6 +112,10 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Task::Down { purge: false } => machine()?.destroy()?,
         Task::Down { purge: true } => machine::purge()?,
         Task::Shell { command } => return machine()?.shell(command),
+        Task::Push { directory, id } => machine()?.push(directory, id.as_deref())?,
+        Task::Test { quick } => check::test(*quick)?,
+        Task::Generate { check } => generate::generate(*check)?,
+        Task::Deny { bless } => deny::check(*bless)?,
         Task::Template {
             command:
                 TemplateTask::Build {

@@ -1,8 +1,16 @@
 //! This repository.
 
 use std::path::PathBuf;
+use std::process::Command;
 
 /// Its root directory.
 pub(crate) fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
+    bitbuilder_itest::repository()
+}
+
+/// `cargo`, started in the root.
+pub(crate) fn cargo() -> Command {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(root());
+    cargo
 }

@@ -105,7 +105,9 @@ impl Graph {
             let dependencies = self.nodes.get(id).into_iter().flat_map(|node| &node.deps);
             open.extend(
                 dependencies
-                    .filter(|dependency| dependency.dep_kinds.iter().any(|kind| kind.kind.is_none()))
+                    .filter(|dependency| {
+                        dependency.dep_kinds.iter().any(|kind| kind.kind.is_none())
+                    })
                     .map(|dependency| dependency.pkg.as_str()),
             );
         }

@@ -31,7 +31,11 @@ pub(crate) fn check(bless: bool) -> Result<()> {
             let stored = fs::read_to_string(&path).unwrap_or_default();
             let stored: BTreeSet<&str> = stored.lines().collect();
             for change in list.symmetric_difference(&stored) {
-                let verb = if stored.contains(change) { "lost" } else { "has" };
+                let verb = if stored.contains(change) {
+                    "lost"
+                } else {
+                    "has"
+                };
                 broken.push(format!(
                     "{name} {verb} the dependency {change}: if that is meant, `cargo xtask deny --bless`"
                 ));
@@ -67,7 +71,9 @@ fn violations(graph: &Graph, rules: &Rules) -> Vec<String> {
         }
         if let Some(source) = &package.source {
             let registry = source.strip_prefix("registry+");
-            if !registry.is_some_and(|registry| rules.registries.iter().any(|ours| ours == registry)) {
+            if !registry
+                .is_some_and(|registry| rules.registries.iter().any(|ours| ours == registry))
+            {
                 broken.push(format!("{named} comes from {source}"));
             }
         }
@@ -75,7 +81,10 @@ fn violations(graph: &Graph, rules: &Rules) -> Vec<String> {
     for (name, versions) in versions {
         if versions.len() > 1 && !rules.skip.iter().any(|skipped| skipped == name) {
             let versions: Vec<&str> = versions.into_iter().collect();
-            broken.push(format!("{name} is there more than once: {}", versions.join(", ")));
+            broken.push(format!(
+                "{name} is there more than once: {}",
+                versions.join(", ")
+            ));
         }
     }
     broken

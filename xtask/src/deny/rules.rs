@@ -50,22 +50,32 @@ impl Rules {
 fn values(text: &str) -> Result<HashMap<String, Vec<String>>> {
     let mut values = HashMap::new();
     let mut section = String::new();
-    let mut lines = text.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
+    let mut lines = text
+        .lines()
+        .map(|line| line.split('#').next().unwrap_or_default().trim());
     while let Some(line) = lines.next() {
         if line.is_empty() {
             continue;
         }
-        if let Some(name) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
+        if let Some(name) = line
+            .strip_prefix('[')
+            .and_then(|line| line.strip_suffix(']'))
+        {
             name.clone_into(&mut section);
             continue;
         }
-        let (key, value) = line.split_once('=').with_context(|| format!("deny.toml: {line}"))?;
+        let (key, value) = line
+            .split_once('=')
+            .with_context(|| format!("deny.toml: {line}"))?;
         let mut value = value.trim().to_owned();
         while value.starts_with('[') && !value.ends_with(']') {
             value += lines.next().context("deny.toml: a list does not end")?;
         }
         // A JSON list may not end in a comma, a TOML list may.
-        let list = value.trim_start_matches('[').trim_end_matches(']').trim_end_matches(',');
+        let list = value
+            .trim_start_matches('[')
+            .trim_end_matches(']')
+            .trim_end_matches(',');
         let list = serde_json::from_str(&format!("[{list}]"))
             .with_context(|| format!("deny.toml: {value} is not a list of texts"))?;
         values.insert(format!("{section}.{}", key.trim()), list);
