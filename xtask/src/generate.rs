@@ -2,6 +2,8 @@
 
 use crate::repository;
 use anyhow::{Context, Result, bail};
+use bitbuilder_itest::command;
+use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,6 +22,7 @@ const PRODUCERS: &[Producer] = &[schemas];
 /// # Errors
 /// With `check`: a file is not what would be written; the error names them.
 pub(crate) fn generate(check: bool) -> Result<()> {
+    command_line(check)?;
     let root = repository::root();
     let mut wanted = BTreeMap::new();
     for producer in PRODUCERS {
@@ -74,12 +77,33 @@ fn present(root: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
+/// From bbctl as a program: `cargo xtask up` shall not have to build it for development first.
 fn schemas() -> Result<Vec<(PathBuf, String)>> {
-    bitbuilder_core::document::schema::all()
+    let mut bbctl = repository::cargo();
+    bbctl.args(["run", "--quiet", "--locked", "--package", "bbctl", "--"]);
+    let text = command::capture(bbctl.args(["schema", "--json"]))?;
+    let all: Schemas = serde_json::from_str(&text)?;
+    all.schemas
         .into_iter()
         .map(|(name, schema)| {
             let text = serde_json::to_string_pretty(&schema)?;
             Ok((format!("schemas/{name}.json").into(), text + "\n"))
         })
         .collect()
+}
+
+#[derive(Deserialize)]
+struct Schemas {
+    schemas: serde_json::Map<String, serde_json::Value>,
+}
+
+/// Man pages, completions and docs/cli.md: a test of bbctl compares them and, when told to, writes them.
+fn command_line(check: bool) -> Result<()> {
+    let mut test = repository::cargo();
+    test.args(["test", "--quiet", "--locked", "--package", "bbctl"])
+        .args(["--test", "generated"]);
+    if !check {
+        test.env("BLESS", "1");
+    }
+    command::capture(&mut test).map(drop)
 }

@@ -33,6 +33,22 @@ const DIRECTORIES: &[(&str, &str)] = &[
     ("system-preset", "/usr/lib/systemd/system-preset"),
     ("sysctl.d", "/usr/lib/sysctl.d"),
     ("tmpfiles.d", "/usr/lib/tmpfiles.d"),
+    ("man", "/usr/share/man"),
+];
+/// Files of the repository that are installed under another name.
+const FILES: &[(&str, &str)] = &[
+    (
+        "completions/bbctl.bash",
+        "/usr/share/bash-completion/completions/bbctl",
+    ),
+    (
+        "completions/bbctl.fish",
+        "/usr/share/fish/vendor_completions.d/bbctl.fish",
+    ),
+    (
+        "completions/_bbctl",
+        "/usr/share/zsh/vendor-completions/_bbctl",
+    ),
 ];
 
 /// One thing that is installed.
@@ -83,20 +99,30 @@ pub fn manifest(repository: &Path, programs: &Path) -> Result<Vec<Entry>> {
             .iter()
             .map(|name| program(format!("/usr/lib/systemd/system-generators/{name}"), name)),
     );
+    let file = |path: String, source: PathBuf| Entry {
+        path,
+        content: Content::File {
+            source,
+            mode: 0o644,
+        },
+    };
     for (source, target) in DIRECTORIES {
         let source = repository.join(source);
-        for file in
-            fs::read_dir(&source).with_context(|| format!("cannot read {}", source.display()))?
-        {
-            let file = file?;
-            entries.push(Entry {
-                path: format!("{target}/{}", file.file_name().to_string_lossy()),
-                content: Content::File {
-                    source: file.path(),
-                    mode: 0o644,
-                },
-            });
+        let files = fs::read_dir(&source);
+        for found in files.with_context(|| format!("cannot read {}", source.display()))? {
+            let found = found?;
+            let name = found.file_name().to_string_lossy().into_owned();
+            let path = match name.rsplit_once('.') {
+                Some((_, section)) if *target == "/usr/share/man" => {
+                    format!("{target}/man{section}/{name}")
+                }
+                _ => format!("{target}/{name}"),
+            };
+            entries.push(file(path, found.path()));
         }
+    }
+    for (source, path) in FILES {
+        entries.push(file((*path).to_owned(), repository.join(source)));
     }
     entries.sort();
     Ok(entries)
