@@ -19,6 +19,7 @@ mod traffic;
 mod unavailable;
 mod workloads;
 
+pub(crate) use capabilities::{may_call, may_hold};
 pub use host::HostFacts;
 
 use crate::desired::{DesiredTenant, Templates};

@@ -51,7 +51,6 @@ pub(crate) fn assignments(text: &str) -> Result<Vec<Assignment<'_>>, &str> {
 }
 
 /// Words of a value, unquoted; `None` when it is not written as [`super::UnitFile`] writes it, or holds a specifier.
-#[cfg_attr(not(test), expect(dead_code, reason = "lint reads words"))]
 pub(crate) fn words(value: &str) -> Option<Vec<String>> {
     split(value, false)
 }

@@ -1,0 +1,215 @@
+//! Names and numbers that a tenant's artefacts may mention, from its allocation alone.
+
+use super::Bounds;
+use crate::allocate::{InterfaceAllocation, NetworkAllocation};
+use crate::artefact::UnitKind;
+use crate::desired::Templates;
+use crate::digest::sha256;
+use crate::model::{Name, Registration};
+use crate::unitfile::{escape_path, escape_unit_name};
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+/// Link group of tenants' bridges.
+pub(super) const GROUP: u32 = 48059;
+
+/// What belongs to the tenant.
+pub(super) struct Expected<'a> {
+    pub(super) id: &'a Name,
+    pub(super) registration: &'a Registration,
+    pub(super) templates: &'a Templates,
+    pub(super) uid_base: u32,
+    pub(super) ports: Vec<(String, u16)>,
+    pub(super) networks: Vec<&'a NetworkAllocation>,
+    pub(super) machines: Vec<Machine<'a>>,
+}
+
+/// A workload that has an allocation.
+pub(super) struct Machine<'a> {
+    pub(super) workload: &'a Name,
+    pub(super) name: &'a str,
+    pub(super) interfaces: Vec<Interface<'a>>,
+}
+
+/// One of its interfaces.
+pub(super) struct Interface<'a> {
+    pub(super) allocated: &'a InterfaceAllocation,
+    pub(super) network: &'a NetworkAllocation,
+    /// Name of the inner end while it is on the host.
+    pub(super) peer: String,
+}
+
+impl<'a> Expected<'a> {
+    pub(super) fn new(bounds: &Bounds<'a>) -> Self {
+        let allocation = bounds.allocation;
+        let interface = |(network, allocated): (&'a Name, &'a InterfaceAllocation)| {
+            Some(Interface {
+                allocated,
+                network: allocation.networks.get(network)?,
+                peer: format!("p{}", &sha256(allocated.link.as_bytes())[..14]),
+            })
+        };
+        let machines = allocation
+            .machines
+            .iter()
+            .map(|(workload, machine)| Machine {
+                workload,
+                name: &machine.machine,
+                interfaces: machine.interfaces.iter().filter_map(interface).collect(),
+            });
+        let ports = allocation.ports.iter();
+        Self {
+            id: &bounds.registration.id,
+            registration: bounds.registration,
+            templates: bounds.templates,
+            uid_base: allocation.uid_base,
+            ports: ports
+                .map(|(protocol, port)| (protocol.to_string(), *port))
+                .collect(),
+            networks: allocation.networks.values().collect(),
+            machines: machines.collect(),
+        }
+    }
+
+    pub(super) fn home(&self) -> String {
+        format!("/var/lib/tenants/{}", self.id)
+    }
+
+    pub(super) fn current(&self, path: &str) -> String {
+        format!("{}/current/{path}", self.home())
+    }
+
+    pub(super) fn slice(&self) -> String {
+        format!("tenant-{}.slice", escape_unit_name(self.id.as_str()))
+    }
+
+    pub(super) fn tenant(&self) -> String {
+        format!("tenant@{}.service", self.id)
+    }
+
+    pub(super) fn network(&self) -> String {
+        format!("tenant-network@{}.service", self.id)
+    }
+
+    /// The workload of this name.
+    pub(super) fn machine(&self, workload: &str) -> Option<&Machine<'a>> {
+        let mut machines = self.machines.iter();
+        machines.find(|machine| machine.workload.as_str() == workload)
+    }
+
+    /// The workload that `unit` runs or checks, as what.
+    pub(super) fn machine_of(&self, unit: &str) -> Option<&Machine<'a>> {
+        self.machines.iter().find(|machine| {
+            [machine.unit(), machine.timer(), machine.check()].contains(&unit.to_owned())
+        })
+    }
+
+    /// What `unit` is, if it may be the tenant's; `None` for everything else on the host.
+    pub(super) fn kind(&self, unit: &str) -> Option<UnitKind> {
+        if unit == self.slice() {
+            return Some(UnitKind::Slice);
+        }
+        if unit == self.tenant() {
+            return Some(UnitKind::Tenant);
+        }
+        if unit == self.network() {
+            return Some(UnitKind::Network);
+        }
+        if let Some(machine) = self.machine_of(unit) {
+            return match unit {
+                unit if unit == machine.unit() => Some(UnitKind::Workload),
+                unit if unit == machine.timer() => Some(UnitKind::Health),
+                _ => None,
+            };
+        }
+        let below = format!("{}-", escape_path(&self.home()));
+        (unit.starts_with(&below) && unit.ends_with(".mount")).then_some(UnitKind::Mount)
+    }
+
+    /// The allocation of the link of a network.
+    pub(super) fn bridge(&self, link: &str) -> Option<&'a NetworkAllocation> {
+        self.networks
+            .iter()
+            .find(|network| network.link == link)
+            .copied()
+    }
+
+    pub(super) fn interfaces(&self) -> impl Iterator<Item = &Interface<'a>> {
+        self.machines.iter().flat_map(|machine| &machine.interfaces)
+    }
+
+    /// Image roots by digest.
+    pub(super) fn images(&self) -> BTreeMap<&'a str, &'a str> {
+        let images = self.templates.values().map(|template| &template.image);
+        images
+            .map(|image| (image.digest.as_str(), image.root.as_str()))
+            .collect()
+    }
+}
+
+impl Machine<'_> {
+    pub(super) fn unit(&self) -> String {
+        format!("systemd-nspawn@{}.service", self.name)
+    }
+
+    pub(super) fn timer(&self) -> String {
+        format!("tenant-health@{}.timer", self.name)
+    }
+
+    pub(super) fn check(&self) -> String {
+        format!("tenant-health@{}.service", self.name)
+    }
+
+    pub(super) fn home(&self, expected: &Expected<'_>) -> String {
+        format!("{}/containers/{}", expected.home(), self.workload)
+    }
+
+    pub(super) fn root(&self, expected: &Expected<'_>) -> String {
+        format!("{}/rootfs", self.home(expected))
+    }
+
+    pub(super) fn root_unit(&self, expected: &Expected<'_>) -> String {
+        format!("{}.mount", escape_path(&self.root(expected)))
+    }
+
+    pub(super) fn interface(&self, link: &str) -> Option<&Interface<'_>> {
+        let mut interfaces = self.interfaces.iter();
+        interfaces.find(|interface| interface.allocated.link == link)
+    }
+}
+
+impl Interface<'_> {
+    /// Addresses in its networks: the allocated one, those that SLAAC makes of its MAC address.
+    pub(super) fn ipv6(&self) -> Vec<Ipv6Addr> {
+        let Some(identifier) = eui64(&self.allocated.mac) else {
+            return Vec::new();
+        };
+        let link_local = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0);
+        [Some(link_local), self.network.ipv6]
+            .into_iter()
+            .flatten()
+            .map(|prefix| Ipv6Addr::from(u128::from(prefix) >> 64 << 64 | u128::from(identifier)))
+            .collect()
+    }
+}
+
+/// RFC 4291 appendix A.
+fn eui64(mac: &str) -> Option<u64> {
+    let octets: Vec<u8> = mac
+        .split(':')
+        .map(|part| u8::from_str_radix(part, 16).ok())
+        .collect::<Option<_>>()?;
+    let [a, b, c, d, e, f] = octets.try_into().ok()?;
+    Some(u64::from_be_bytes([a ^ 2, b, c, 0xff, 0xfe, d, e, f]))
+}
+
+/// The host's address in an IPv6 network.
+pub(super) fn gateway6(prefix: Ipv6Addr) -> Ipv6Addr {
+    Ipv6Addr::from(u128::from(prefix) | 1)
+}
+
+/// `Address=` of the host in a network.
+pub(super) fn gateway(network: &NetworkAllocation) -> Option<(Ipv4Addr, String)> {
+    let address = network.gateway()?;
+    Some((address, format!("{address}/{}", network.subnet.prefix)))
+}

@@ -1,0 +1,133 @@
+//! Files of networkd: the tenant's bridges and the host ends of its links, and only they.
+
+use super::Lint;
+use super::expected::{GROUP, gateway, gateway6};
+use super::unit::{each, settings};
+use crate::allocate::NetworkAllocation;
+use crate::unitfile::read::Assignment;
+use std::collections::BTreeSet;
+
+pub(super) fn check(lint: &mut Lint<'_>) {
+    for (path, text) in lint.texts("network/") {
+        let Some(settings) = settings(lint, path, text) else {
+            continue;
+        };
+        let name = path.trim_start_matches("network/10-bitbuilder-");
+        let (link, kind) = name.rsplit_once('.').unwrap_or((name, ""));
+        match (lint.expected.bridge(link), kind) {
+            (Some(_), "netdev") => device(lint, path, &settings, link),
+            (Some(network), _) => {
+                bridge(lint, path, &settings, network);
+                leases(lint, path, &settings);
+            }
+            (None, _) => ports(lint, path, &settings),
+        }
+    }
+}
+
+fn device(lint: &mut Lint<'_>, path: &str, settings: &[Assignment<'_>], link: &str) {
+    each(lint, path, settings, |_, s| match (s.section, s.key) {
+        ("NetDev", "Name") => s.value == link,
+        ("NetDev", "Kind") => s.value == "bridge",
+        ("Bridge", "STP" | "MulticastSnooping") => s.value == "no",
+        _ => false,
+    });
+    for key in ["Name", "Kind"] {
+        once(lint, path, settings, "NetDev", key);
+    }
+}
+
+/// A `[Match]` without a name would match every link of the host.
+fn once(lint: &mut Lint<'_>, path: &str, settings: &[Assignment<'_>], section: &str, key: &str) {
+    let its = settings
+        .iter()
+        .filter(|setting| setting.section == section && setting.key == key);
+    let holds = its.count() == 1;
+    lint.require(
+        holds,
+        path,
+        "setting",
+        format!("[{section}] has not one `{key}=`"),
+    );
+}
+
+fn bridge(
+    lint: &mut Lint<'_>,
+    path: &str,
+    settings: &[Assignment<'_>],
+    network: &NetworkAllocation,
+) {
+    let own4 = gateway(network).map(|(_, address)| address);
+    let own6 = network
+        .ipv6
+        .map(|prefix| format!("{}/64", gateway6(prefix)));
+    let prefix6 = network.ipv6.map(|prefix| format!("{prefix}/64"));
+    each(lint, path, settings, |lint, s| {
+        let value = s.value;
+        let switch = matches!(value, "yes" | "no");
+        match (s.section, s.key) {
+            ("Match", "Name") => value == network.link,
+            ("Link", "Group") => value == GROUP.to_string(),
+            ("Link", "RequiredForOnline") => value == "no",
+            ("Network", "Address") => {
+                let value = Some(value);
+                value == own4.as_deref() || value == own6.as_deref()
+            }
+            (
+                "Network",
+                "ConfigureWithoutCarrier" | "IPv6SendRA" | "IPv4RouteLocalnet" | "DHCPServer",
+            ) => value == "yes",
+            ("Network", "IPv6AcceptRA" | "LLMNR" | "MulticastDNS" | "LLDP" | "EmitLLDP") => {
+                value == "no"
+            }
+            ("DHCPServer", "PoolOffset" | "PoolSize") => value.parse::<u32>().is_ok(),
+            ("DHCPServer", "EmitDNS") => switch,
+            (
+                "DHCPServer",
+                "EmitNTP" | "EmitSIP" | "EmitPOP3" | "EmitSMTP" | "EmitLPR" | "EmitTimezone",
+            ) => value == "no",
+            ("DHCPServerStaticLease", "MACAddress") => {
+                let mut own = lint.expected.interfaces();
+                own.any(|own| own.network.link == network.link && own.allocated.mac == value)
+            }
+            ("DHCPServerStaticLease", "Address") => {
+                let mut own = lint.expected.interfaces();
+                own.any(|own| {
+                    own.network.link == network.link && own.allocated.address.to_string() == value
+                })
+            }
+            ("IPv6SendRA", "EmitDNS" | "EmitDomains") => value == "no",
+            ("IPv6Prefix", "Prefix") => Some(value) == prefix6.as_deref(),
+            _ => false,
+        }
+    });
+    once(lint, path, settings, "Match", "Name");
+    once(lint, path, settings, "Link", "Group");
+}
+
+/// Every address is leased once, to one machine.
+fn leases(lint: &mut Lint<'_>, path: &str, settings: &[Assignment<'_>]) {
+    let mut seen = BTreeSet::new();
+    for setting in settings {
+        if setting.section == "DHCPServerStaticLease" && !seen.insert((setting.key, setting.value))
+        {
+            let message = format!(
+                "two machines would have `{}={}`",
+                setting.key, setting.value
+            );
+            lint.refuse(path, "address-twice", message);
+        }
+    }
+}
+
+fn ports(lint: &mut Lint<'_>, path: &str, settings: &[Assignment<'_>]) {
+    each(lint, path, settings, |lint, s| match (s.section, s.key) {
+        ("Match", "Name") => s.value.split(' ').all(|name| {
+            let mut own = lint.expected.interfaces();
+            own.any(|own| own.allocated.link == name || own.peer == name)
+        }),
+        ("Link", "Unmanaged") => s.value == "yes",
+        _ => false,
+    });
+    once(lint, path, settings, "Match", "Name");
+}

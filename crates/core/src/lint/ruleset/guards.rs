@@ -1,0 +1,248 @@
+//! The rules that keep a tenant apart, as they must stand in their chains.
+
+use crate::lint::expected::{Expected, GROUP};
+use serde_json::{Value, json};
+
+type Rule = Vec<Value>;
+
+fn matches(op: &str, left: Value, right: Value) -> Value {
+    json!({"match": {"op": op, "left": left, "right": right}})
+}
+
+fn meta(key: &str) -> Value {
+    json!({"meta": {"key": key}})
+}
+
+pub(super) fn field(protocol: &str, field: &str) -> Value {
+    json!({"payload": {"protocol": protocol, "field": field}})
+}
+
+pub(super) fn is(left: Value, right: impl Into<Value>) -> Value {
+    matches("==", left, right.into())
+}
+
+pub(super) fn is_not(left: Value, right: impl Into<Value>) -> Value {
+    matches("!=", left, right.into())
+}
+
+/// A comparison with a property of the packet.
+pub(super) fn meta_is(key: &str, right: impl Into<Value>) -> Value {
+    is(meta(key), right)
+}
+
+/// The opposite of it.
+pub(super) fn meta_is_not(key: &str, right: impl Into<Value>) -> Value {
+    is_not(meta(key), right)
+}
+
+pub(super) fn published() -> Value {
+    matches("in", json!({"ct": {"key": "status"}}), json!("dnat"))
+}
+
+fn answers() -> Rule {
+    let state = json!({"ct": {"key": "state"}});
+    vec![
+        matches("in", state, json!(["established", "related"])),
+        accept(),
+    ]
+}
+
+fn accept() -> Value {
+    json!({"accept": null})
+}
+
+fn drop() -> Value {
+    json!({"drop": null})
+}
+
+fn jump(chain: &str) -> Value {
+    json!({"jump": {"target": chain}})
+}
+
+/// Packets that do not come from the links in `set` are none of this chain's business.
+pub(super) fn not_from(set: &str) -> Rule {
+    vec![meta_is_not("iifname", set), accept()]
+}
+
+/// Packets that do not go to the links in `set` are none of this chain's business.
+pub(super) fn not_to(set: &str) -> Rule {
+    vec![meta_is_not("oifname", set), accept()]
+}
+
+/// Whether a rule only filters: it compares, logs as `log`, and accepts, drops or rejects.
+pub(super) fn is_filter(rule: &Rule, log: &str) -> bool {
+    rule.iter().all(|expression| {
+        let Some(object) = expression.as_object().filter(|object| object.len() == 1) else {
+            return false;
+        };
+        object.iter().all(|(key, value)| match key.as_str() {
+            "match" | "accept" | "drop" | "reject" | "limit" => true,
+            "log" => *value == json!({"prefix": log}),
+            _ => false,
+        })
+    })
+}
+
+/// From the tenant to the host: answers, DHCP and neighbour discovery, and nothing that the tenant's own rules open.
+pub(super) fn input(expected: &Expected<'_>, rules: &[Rule], log: &str) -> bool {
+    let [guard, answer, between @ .., last] = rules else {
+        return false;
+    };
+    let kinds = [
+        "nd-router-solicit",
+        "nd-neighbor-solicit",
+        "nd-neighbor-advert",
+    ];
+    let mut known = vec![vec![
+        is(field("icmpv6", "type"), json!({"set": kinds})),
+        is(field("ip6", "hoplimit"), 255),
+        accept(),
+    ]];
+    for network in &expected.networks {
+        let gateway = network.gateway().map(|address| address.to_string());
+        known.push(vec![
+            meta_is("iifname", network.link.as_str()),
+            is(
+                field("ip", "daddr"),
+                json!({"set": [gateway, "255.255.255.255"]}),
+            ),
+            is(field("udp", "sport"), 68),
+            is(field("udp", "dport"), 67),
+            accept(),
+        ]);
+    }
+    let closing = |rule: &Rule| is_filter(rule, log) && !rule.contains(&accept());
+    *guard == not_from("@links")
+        && *answer == answers()
+        && *last == vec![drop()]
+        && between
+            .iter()
+            .all(|rule| known.contains(rule) || closing(rule))
+}
+
+pub(super) fn forward() -> Vec<Rule> {
+    let (from, to) = (
+        || meta_is("iifname", "@links"),
+        || meta_is("oifname", "@links"),
+    );
+    let not_from = || meta_is_not("iifname", "@links");
+    let not_to = || meta_is_not("oifname", "@links");
+    vec![
+        vec![to(), not_from(), meta_is("iifgroup", GROUP), drop()],
+        vec![from(), not_to(), meta_is("oifgroup", GROUP), drop()],
+        vec![to(), not_from(), jump("inbound")],
+        vec![from(), not_to(), jump("outbound")],
+        vec![from(), to(), jump("between")],
+    ]
+}
+
+pub(super) fn inbound() -> Vec<Rule> {
+    vec![
+        answers(),
+        vec![published(), jump("rules")],
+        vec![published(), accept()],
+        vec![drop()],
+    ]
+}
+
+pub(super) fn outbound() -> Vec<Rule> {
+    vec![
+        answers(),
+        vec![meta_is_not("iifname", "@nat"), drop()],
+        vec![jump("rules")],
+        vec![accept()],
+    ]
+}
+
+pub(super) fn between(expected: &Expected<'_>, rules: &[Rule]) -> bool {
+    let [answer, within @ .., own, last] = rules else {
+        return false;
+    };
+    let known: Vec<Rule> = expected
+        .networks
+        .iter()
+        .map(|network| {
+            let link = network.link.as_str();
+            vec![meta_is("iifname", link), meta_is("oifname", link), accept()]
+        })
+        .collect();
+    *answer == answers()
+        && *own == vec![jump("rules")]
+        && *last == vec![drop()]
+        && within.iter().all(|rule| known.contains(rule))
+}
+
+/// What a port may say of itself, by the name of the set.
+pub(super) fn spoken_for(expected: &Expected<'_>, set: &str) -> Vec<Value> {
+    let mut known = Vec::new();
+    for own in expected.interfaces() {
+        let link = own.allocated.link.as_str();
+        let pair = |value: Value| json!({"concat": [link, value]});
+        match set {
+            "ports" => known.push(json!(link)),
+            "macs" => known.push(pair(json!(own.allocated.mac))),
+            "ipv4" => known.push(pair(json!(own.allocated.address))),
+            "ipv6" => known.extend(own.ipv6().into_iter().map(|address| pair(json!(address)))),
+            _ => {}
+        }
+    }
+    known
+}
+
+/// Nobody speaks for another.
+pub(super) fn antispoof() -> Vec<Rule> {
+    let concat = |left: Value| json!({"concat": [meta("iifname"), left]});
+    let kind = |kinds: &[&str]| match kinds {
+        [one] => is(field("icmpv6", "type"), *one),
+        many => is(field("icmpv6", "type"), json!({"set": many})),
+    };
+    let arp = || {
+        vec![
+            is(field("arp", "htype"), 1),
+            is(field("arp", "ptype"), "ip"),
+            is(concat(field("arp", "saddr ether")), "@macs"),
+        ]
+    };
+    let with = |mut rule: Rule, rest: Rule| {
+        rule.extend(rest);
+        rule
+    };
+    vec![
+        not_from("@ports"),
+        vec![is_not(concat(field("ether", "saddr")), "@macs"), drop()],
+        with(
+            arp(),
+            vec![is(concat(field("arp", "saddr ip")), "@ipv4"), accept()],
+        ),
+        with(
+            arp(),
+            vec![is(field("arp", "saddr ip"), "0.0.0.0"), accept()],
+        ),
+        vec![
+            is(field("ip", "saddr"), "0.0.0.0"),
+            is(field("udp", "sport"), 68),
+            is(field("udp", "dport"), 67),
+            accept(),
+        ],
+        vec![is(field("udp", "sport"), 67), drop()],
+        vec![is(concat(field("ip", "saddr")), "@ipv4"), accept()],
+        vec![kind(&["nd-router-advert", "nd-redirect"]), drop()],
+        vec![
+            is(field("ip6", "nexthdr"), "udp"),
+            is(field("udp", "sport"), 547),
+            drop(),
+        ],
+        vec![
+            kind(&["nd-neighbor-advert"]),
+            is_not(concat(field("icmpv6", "taddr")), "@ipv6"),
+            drop(),
+        ],
+        vec![
+            is(field("ip6", "saddr"), "::"),
+            kind(&["nd-neighbor-solicit", "mld2-listener-report"]),
+            accept(),
+        ],
+        vec![is(concat(field("ip6", "saddr")), "@ipv6"), accept()],
+        vec![drop()],
+    ]
+}

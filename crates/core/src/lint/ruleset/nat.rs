@@ -1,0 +1,98 @@
+//! Published ports and masquerading: of ports that the tenant was given, to and from its own addresses.
+
+use super::guards::{field, is, is_not, meta_is, meta_is_not, published};
+use crate::lint::expected::{Expected, GROUP};
+use serde_json::{Value, json};
+use std::net::IpAddr;
+
+fn local(address: &str) -> Value {
+    is(
+        json!({"fib": {"result": "type", "flags": [address]}}),
+        "local",
+    )
+}
+
+/// Whether `rule` of `chain` publishes a port that is allowed, on a machine of the tenant.
+pub(super) fn is_published(expected: &Expected<'_>, chain: &str, rule: &[Value]) -> bool {
+    let known = || {
+        let target = &rule.last()?["dnat"];
+        let address: IpAddr = target["addr"].as_str()?.parse().ok()?;
+        let to = u16::try_from(target["port"].as_u64()?).ok()?;
+        let (protocol, port) = rule.iter().find_map(destination)?;
+        (is_given(expected, protocol, port) && is_own(expected, address))
+            .then(|| rule == publishing(chain, protocol, port, address, to))
+    };
+    known().unwrap_or(false)
+}
+
+/// Protocol and number of the port that a comparison is about.
+fn destination(expression: &Value) -> Option<(&str, u16)> {
+    let comparison = &expression["match"];
+    let payload = &comparison["left"]["payload"];
+    let port = u16::try_from(comparison["right"].as_u64()?).ok()?;
+    (payload["field"] == "dport").then_some((payload["protocol"].as_str()?, port))
+}
+
+/// Whether the tenant was given the port and the registry allows it still.
+fn is_given(expected: &Expected<'_>, protocol: &str, port: u16) -> bool {
+    let mut ranges = expected.registration.allow.publish.iter();
+    expected
+        .ports
+        .iter()
+        .any(|(own, number)| own == protocol && *number == port)
+        && ranges.any(|range| {
+            range.protocol.to_string() == protocol && (range.first..=range.last).contains(&port)
+        })
+}
+
+fn is_own(expected: &Expected<'_>, address: IpAddr) -> bool {
+    expected.interfaces().any(|own| match address {
+        IpAddr::V4(address) => own.allocated.address == address,
+        IpAddr::V6(address) => own.network.ipv6.is_some() && own.ipv6().contains(&address),
+    })
+}
+
+fn publishing(chain: &str, protocol: &str, port: u16, address: IpAddr, to: u16) -> Vec<Value> {
+    let (version, family) = match address {
+        IpAddr::V4(_) => ("ipv4", "ip"),
+        IpAddr::V6(_) => ("ipv6", "ip6"),
+    };
+    let mut rule = vec![meta_is("nfproto", version)];
+    if chain == "dstnat" {
+        rule.push(meta_is_not("iifgroup", GROUP));
+    } else if family == "ip6" {
+        rule.push(is_not(field("ip6", "daddr"), "::1"));
+    }
+    rule.extend([
+        local("daddr"),
+        is(field(protocol, "dport"), port),
+        json!({"dnat": {"family": family, "addr": address, "port": to}}),
+    ]);
+    rule
+}
+
+/// All rules that may be in `srcnat`.
+pub(super) fn masquerade(expected: &Expected<'_>) -> Vec<Vec<Value>> {
+    let masquerade = || json!({"masquerade": null});
+    let mut known = vec![vec![
+        meta_is("oifname", "@links"),
+        published(),
+        local("saddr"),
+        masquerade(),
+    ]];
+    let mut of = |protocol: &str, address: IpAddr, length: u8| {
+        let prefix = json!({"prefix": {"addr": address, "len": length}});
+        known.push(vec![
+            meta_is_not("oifname", "@links"),
+            is(field(protocol, "saddr"), prefix),
+            masquerade(),
+        ]);
+    };
+    for network in &expected.networks {
+        of("ip", network.subnet.address.into(), network.subnet.prefix);
+        if let Some(prefix) = network.ipv6 {
+            of("ip6", prefix.into(), 64);
+        }
+    }
+    known
+}

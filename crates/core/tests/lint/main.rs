@@ -1,0 +1,156 @@
+//! Rendered sets pass; every kind of hostile set is refused.
+#![allow(clippy::unwrap_used, reason = "a test that panics fails")]
+
+#[path = "../render/fixtures.rs"]
+#[allow(dead_code, reason = "shared with the tests of render")]
+mod fixtures;
+mod hostile;
+mod hosts;
+
+use bitbuilder_core::allocate::{Allocations, TenantAllocation, allocate};
+use bitbuilder_core::artefact::Artefacts;
+use bitbuilder_core::desired::{DesiredTenant, ResolvedImage, Template, Templates};
+use bitbuilder_core::finding::Finding;
+use bitbuilder_core::lint::{Bounds, check, host};
+use bitbuilder_core::model::*;
+use bitbuilder_core::render::render;
+use fixtures::*;
+
+/// A tenant's artefacts and what they are checked against.
+struct Case {
+    artefacts: Artefacts,
+    registration: Registration,
+    allocation: TenantAllocation,
+    templates: Templates,
+}
+
+impl Case {
+    fn of(tenant: &DesiredTenant) -> Self {
+        Self::with(tenant, allocation(tenant, 1))
+    }
+
+    fn with(tenant: &DesiredTenant, mut allocation: TenantAllocation) -> Self {
+        allocation.ports = tenant
+            .publish
+            .iter()
+            .map(|one| (one.protocol, one.port))
+            .collect();
+        let image = ResolvedImage {
+            name: "tenant-container".into(),
+            digest: "0123456789abcdef".repeat(4),
+            root: "/usr/lib/bitbuilder/templates/tenant-container/rootfs".into(),
+        };
+        let template = Template {
+            image,
+            defaults: Resources::default(),
+        };
+        Self {
+            artefacts: render(tenant, &allocation).unwrap(),
+            registration: registration(tenant),
+            allocation,
+            templates: [(name("tenant-container"), template)].into(),
+        }
+    }
+
+    fn findings(&self) -> Vec<Finding> {
+        check(
+            &self.artefacts,
+            &Bounds {
+                registration: &self.registration,
+                allocation: &self.allocation,
+                templates: &self.templates,
+            },
+        )
+    }
+
+    /// Replaces `from` by `to` in the file `path`, which holds it.
+    fn edit(&mut self, path: &str, from: &str, to: &str) {
+        let file = self
+            .artefacts
+            .files
+            .get_mut(path)
+            .unwrap_or_else(|| panic!("no {path}"));
+        let text = String::from_utf8(file.content.clone()).unwrap();
+        assert!(text.contains(from), "{path} does not hold {from:?}");
+        file.content = text.replacen(from, to, 1).into_bytes();
+    }
+
+    /// Adds a file like `like`.
+    fn add(&mut self, path: &str, like: &str) {
+        let file = self.artefacts.files[like].clone();
+        self.artefacts.files.insert(path.into(), file);
+    }
+}
+
+fn registration(tenant: &DesiredTenant) -> Registration {
+    Registration {
+        origin: at("tenants/registry.json", 3),
+        id: tenant.id.clone(),
+        name: tenant.name.clone(),
+        repository: "https://git.example/shop.git".into(),
+        reference: "main".into(),
+        enabled: true,
+        limits: Limits {
+            cpu: tenant.limits.cpu,
+            memory: tenant.limits.memory,
+            tasks: tenant.limits.tasks,
+            ..Limits::default()
+        },
+        allow: Allow {
+            machines: false,
+            containers: true,
+            portable: false,
+            users: false,
+            hooks: true,
+            publish: vec![PortRange {
+                protocol: Protocol::Tcp,
+                first: 8000,
+                last: 8099,
+            }],
+            networks: vec![NetworkMode::IsolatedBridge],
+        },
+        verify: None,
+        placement: Vec::new(),
+    }
+}
+
+#[test]
+fn what_is_rendered_passes() {
+    let mut single = shop();
+    single.workloads[1].depends_on.clear();
+    single.firewall[0].from = Endpoint::Outside;
+    single.firewall[1].to = Endpoint::Host;
+    single.firewall[1].from = Endpoint::Workload(name("web"));
+    let mut from_host = shop();
+    from_host.firewall[1].from = Endpoint::Host;
+    let mut apart = shop();
+    apart.networks[1].ipv6 = None;
+    apart.networks[0].dhcp = false;
+    let mut vlan = quick();
+    vlan.networks[0].mode = NetworkMode::Vlan;
+    for tenant in [shop(), quick(), quiet(), single, from_host, apart, vlan] {
+        assert_eq!(Case::of(&tenant).findings(), [], "{}", tenant.id);
+    }
+}
+
+#[test]
+fn what_the_allocator_gives_passes() {
+    let pools = Pools {
+        ipv4: ("10.64.0.0".parse().unwrap(), 12),
+        ipv6: ("fd00:bb::".parse().unwrap(), 48),
+        vni: (1, 100),
+        vlan: (1, 100),
+        wireguard: (51820, 51920),
+        trunks: Vec::new(),
+    };
+    let mut all = Allocations::default();
+    let mut long = shop();
+    long.id = name("a-tenant-with-a-long-name-000001");
+    long.publish[0].port = 8081;
+    for tenant in [shop(), quick(), quiet(), long] {
+        all = allocate(&all, &tenant, &pools).unwrap();
+        let case = Case::with(&tenant, all.tenants[&tenant.id].clone());
+        assert_eq!(case.findings(), [], "{}", tenant.id);
+    }
+    assert_eq!(host(&all), []);
+}
