@@ -197,7 +197,9 @@ impl From<HostError> for CommandError {
             HostError::Tool { .. } | HostError::Timeout(_) => {
                 Some("`bbctl doctor` checks this host; `journalctl -b -p warning` has its messages")
             }
-            HostError::File { .. } | HostError::Immutable { .. } => None,
+            HostError::File { .. } | HostError::Immutable { .. } | HostError::Unrelated { .. } => {
+                None
+            }
         };
         Self::new(
             Exit::Failed,

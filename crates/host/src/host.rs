@@ -144,6 +144,14 @@ pub enum HostError {
         /// The generation's directory.
         path: std::path::PathBuf,
     },
+    /// Something that was asked about belongs to no tenant.
+    #[error("{what}: {reason}")]
+    Unrelated {
+        /// What was asked about.
+        what: String,
+        /// Why it is nobody's.
+        reason: String,
+    },
     /// It did not happen in time.
     #[error("timed out: {0}")]
     Timeout(String),

@@ -2,8 +2,10 @@
 //!
 //! - [`observed`]: what of a tenant is on the host, for the planner. [`facts`], [`templates`]: for the resolver.
 //! - [`status()`]: the whole host or one tenant, for people and programs. [`wait_settled`]: until it is decided.
+//! - [`explain()`]: which line of which commit something on the host comes from.
 //! - [`health`]: results of health checks.
 
+mod explain;
 mod facts;
 pub mod health;
 mod presence;
@@ -13,6 +15,7 @@ mod status;
 mod templates;
 mod wait;
 
+pub use explain::{Explanation, Kind, explain};
 pub use facts::facts;
 pub(crate) use facts::facts_of;
 pub use presence::{Presence, observed};

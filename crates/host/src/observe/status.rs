@@ -12,7 +12,7 @@ use super::presence::Presence;
 use crate::atomic;
 use crate::host::{Host, HostError};
 use crate::paths::HostRoot;
-use crate::reconcile::{self, EffectiveTenant, FetchFailure, Refusal, Suspension};
+use crate::reconcile::{self, EffectiveTenant, FetchFailure, Refusal, Suspension, SystemState};
 use bitbuilder_core::allocate::Allocations;
 use bitbuilder_core::finding::Finding;
 use bitbuilder_core::model::{Limits, Name};
@@ -173,7 +173,7 @@ fn presence(
 }
 
 fn system(root: &HostRoot) -> Result<SystemStatus, HostError> {
-    let memory: memory::System = atomic::read_json(&memory::system(root))?.unwrap_or_default();
+    let memory = SystemState::read(root)?;
     Ok(SystemStatus {
         repository: reconcile::read_config(root)?
             .map_or_else(String::new, |config| config.repository),

@@ -4,14 +4,12 @@ use crate::generations;
 use crate::host::HostError;
 use crate::observe::health::{self, CheckResult};
 use crate::paths::HostRoot;
-use crate::reconcile::{FetchFailure, Refusal, TenantState};
+use crate::reconcile::TenantState;
 use bitbuilder_core::allocate::TenantAllocation;
 use bitbuilder_core::artefact::{Manifest, UnitKind};
 use bitbuilder_core::model::Name;
-use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
 
 /// One tenant, apart from its units.
 pub(super) struct Memory {
@@ -85,19 +83,4 @@ fn placed(
         .filter(|interface| made(&interface.link))
         .map(|interface| interface.address.to_string())
         .collect()
-}
-
-/// What the host remembers of the system repository.
-#[derive(Debug, Default, Deserialize)]
-pub(super) struct System {
-    pub(super) accepted: Option<String>,
-    #[serde(default)]
-    pub(super) refused: Option<Refusal>,
-    #[serde(default)]
-    pub(super) fetch_failure: Option<FetchFailure>,
-}
-
-/// Where it does.
-pub(super) fn system(root: &HostRoot) -> PathBuf {
-    root.state().join("system.json")
 }
