@@ -6,8 +6,8 @@ use bitbuilder_itest::{cache, setup, template};
 
 /// Builds a template, or takes it from the cache.
 pub(crate) fn build(name: &str, twice: bool) -> Result<()> {
-    setup::require_root()?;
     setup::ensure_programs()?;
+    setup::require_root()?;
     let (repository, cache) = (repository::root(), cache::directory()?);
     let built = if twice {
         template::check_reproducible(&repository, &cache, name)?

@@ -41,8 +41,8 @@ impl System {
     /// # Errors
     /// The caller is not root, or something cannot be built.
     pub fn prepare(repository: &Path) -> Result<Self> {
-        setup::require_root()?;
         setup::ensure_programs()?;
+        setup::require_root()?;
         // The build first: a mistake shows before minutes of downloads.
         let package = Package::build(repository)?;
         let cache = cache::directory()?;

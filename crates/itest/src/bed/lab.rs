@@ -33,6 +33,9 @@ impl Lab {
         };
         fs::create_dir_all(lab.run().join("hosts"))?;
         let _lock = lab.lock("holder")?;
+        if lab.holder().is_ok() && lab.holder_is_old() && lab.close().is_ok() {
+            wait_until(Duration::from_secs(20), || lab.holder().is_err())?;
+        }
         if lab.holder().is_err() {
             lab.start_holder(rootfs)?;
         }
@@ -79,6 +82,12 @@ impl Lab {
     pub(super) fn holder(&self) -> Result<Process> {
         Process::read(&self.run().join("holder.pid"))
             .with_context(|| format!("no host was made in {} yet", self.directory.display()))
+    }
+
+    /// Whether the holder was started by other code than ours. One that carries hosts stays.
+    fn holder_is_old(&self) -> bool {
+        let stored = fs::read_to_string(self.run().join("holder.key"));
+        stored.is_ok_and(|stored| stored != holder_key())
     }
 
     /// A command in the holder's mount and network namespaces.
@@ -224,6 +233,7 @@ impl Lab {
             .arg(rootfs)
             .arg(POOL_SIZE);
         detach(command, &log)?;
+        fs::write(self.run().join("holder.key"), holder_key())?;
         wait_until(Duration::from_secs(60), || self.holder().is_ok()).with_context(|| {
             format!(
                 "the holder did not start:\n{}",
@@ -297,6 +307,10 @@ pub(super) fn wait_until(limit: Duration, mut condition: impl FnMut() -> bool) -
         sleep(Duration::from_millis(10));
     }
     Ok(())
+}
+
+fn holder_key() -> String {
+    cache::key([include_str!("holder.sh").as_bytes()])
 }
 
 fn inner(tree: &str) -> String {
