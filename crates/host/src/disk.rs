@@ -38,6 +38,12 @@ pub(crate) fn create(path: &Path, content: &[u8], mode: u32) -> Result<(), HostE
         .map_err(HostError::file(path))
 }
 
+/// Writes a file in place, for readers that hold on to it; not at once, and not safe from a crash.
+pub(crate) fn overwrite(path: &Path, content: &[u8]) -> Result<(), HostError> {
+    point();
+    fs::write(path, content).map_err(HostError::file(path))
+}
+
 /// Renames; what has the name `to` goes in the same instant.
 pub(crate) fn rename(from: &Path, to: &Path) -> Result<(), HostError> {
     point();
@@ -76,10 +82,11 @@ pub(crate) fn remove_file(path: &Path) -> Result<bool, HostError> {
     }
 }
 
-/// Removes a directory and all below it; one that is not there counts as removed.
+/// Removes a directory and all below it, or what is there instead; nothing counts as removed.
 pub(crate) fn remove_tree(path: &Path) -> Result<(), HostError> {
     point();
     match fs::remove_dir_all(path) {
+        Err(error) if error.kind() == ErrorKind::NotADirectory => remove_file(path).map(drop),
         Err(error) if error.kind() != ErrorKind::NotFound => Err(HostError::file(path)(error)),
         _ => Ok(()),
     }

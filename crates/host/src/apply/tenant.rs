@@ -199,12 +199,20 @@ pub(super) fn undo(host: &dyn Host, journal: &Journal) -> Result<(), HostError> 
     deleted.and(started)
 }
 
+/// Whether generation `number` is whole and of another commit: then this plan did not write it.
+fn is_of_another_plan(host: &dyn Host, journal: &Journal, number: u64) -> bool {
+    let plan = &journal.plan;
+    generations::read_manifest(host.root(), &plan.tenant, number)
+        .is_ok_and(|manifest| plan.commit.as_ref() != Some(&manifest.commit))
+}
+
 fn delete_prepared(host: &dyn Host, journal: &Journal) -> Result<(), HostError> {
     let tenant = &journal.plan.tenant;
     let current = generations::current(host.root(), tenant)?;
     for step in &journal.plan.steps {
         if let Action::WriteGeneration { number } = step.action
             && Some(number) != current
+            && !is_of_another_plan(host, journal, number)
         {
             generations::remove(host.root(), tenant, number)?;
         }

@@ -21,7 +21,7 @@ use std::path::Path;
 /// When a file cannot be written, networkd or nft refuses, or a link does not come up in time.
 pub fn load(host: &dyn Host, id: &Name) -> Result<(), HostError> {
     let generation = host.root().current(id);
-    let files = network_files(&generation.join("network"))?;
+    let files = plain_files(&generation.join("network"))?;
     let ruleset = read_optional(&generation.join("nftables/ruleset.json"))?;
     let before = Placed::read(host.root(), id)?;
     let after = Placed::describe(&files, ruleset.as_deref());
@@ -41,7 +41,22 @@ pub fn load(host: &dyn Host, id: &Name) -> Result<(), HostError> {
         host.reload_network(&after.links.iter().cloned().collect::<Vec<_>>())?;
     }
     drop_tables(host, before.tables.difference(&after.tables))?;
+    refresh_names(host, id)?;
     after.write(host.root(), id)
+}
+
+/// Tells workloads that run the names of the others. A workload sees its table through a bind mount: the file must stay
+/// the same one, so it is written in place, and a table that was half written differs and is written again.
+fn refresh_names(host: &dyn Host, id: &Name) -> Result<(), HostError> {
+    let tables = plain_files(&host.root().current(id).join("hosts"))?;
+    for (name, table) in tables {
+        let path = host.root().tenant(id).join("hosts").join(name);
+        // One that is not there is made when its workload starts.
+        if std::fs::read(&path).is_ok_and(|old| old != table) {
+            disk::overwrite(&path, &table)?;
+        }
+    }
+    Ok(())
 }
 
 /// Takes away everything that [`load`] put in place for `id`.
@@ -113,7 +128,7 @@ fn drop_tables<'a>(
     )
 }
 
-fn network_files(directory: &Path) -> Result<BTreeMap<String, Vec<u8>>, HostError> {
+fn plain_files(directory: &Path) -> Result<BTreeMap<String, Vec<u8>>, HostError> {
     let fail = |source| HostError::File {
         path: directory.to_path_buf(),
         source,

@@ -1,7 +1,7 @@
 //! What a deployment leaves running.
 
 use super::scene::{Shop, World, deploy, name, remove};
-use crate::apply::{Outcome, StepResult};
+use crate::apply::Outcome;
 use crate::generations;
 use crate::host::{Host, UnitState};
 use crate::observe::health::read_result;
@@ -126,11 +126,16 @@ fn the_same_again_is_unchanged() {
         env: "A=1",
         ..Shop::new("shop", 1)
     };
-    let outcome = deploy(&host, &["shop"], &[&shop.compile(1)])
-        .remove("shop")
-        .unwrap();
-    assert_succeeded(&outcome);
-    assert!(!outcome.changed(), "{outcome:#?}");
+    assert_eq!(deploy(&host, &["shop"], &[&shop.compile(1)]).len(), 0);
+    // What stopped by itself starts again, and nothing else happens.
+    let before = units(&host);
+    host.stop(&[WEB.to_owned()]).unwrap();
+    let outcomes = deploy(&host, &["shop"], &[&shop.compile(1)]);
+    assert_succeeded(&outcomes["shop"]);
+    assert_eq!(outcomes["shop"].steps.len(), 1);
+    let after = units(&host);
+    assert_eq!(after[DB], before[DB]);
+    assert_ne!(after[WEB].invocation, before[WEB].invocation);
 }
 
 #[test]
@@ -187,19 +192,30 @@ fn a_workload_that_is_not_healthy_keeps_those_that_wait_for_it() {
     target.manifest.files.get_mut(&dropin).unwrap().sha256 =
         bitbuilder_core::digest::sha256(&file.content);
     let outcome = deploy(&host, &["shop"], &[&target]).remove("shop").unwrap();
-    // `tenant@` only wants its workloads.
-    assert_succeeded(&outcome);
+    let error = outcome.error().unwrap();
+    assert!(error.contains("shop/db did not become healthy"), "{error}");
     let result = read_result(host.root(), &name("shop"), &name("db"))
         .unwrap()
         .unwrap();
     assert_eq!(result.healthy, Some(false));
     assert!(units(&host)[DB].is_active());
     assert_eq!(units(&host)[WEB].sub, "auto-restart");
-    assert!(
-        outcome
-            .steps
-            .iter()
-            .all(|report| report.result != StepResult::Unchanged
-                || report.step.phase == bitbuilder_core::plan::Phase::Prepare)
-    );
+}
+
+#[test]
+fn a_new_workload_is_known_to_those_that_run() {
+    let world = deployed("A=1");
+    let host = world.host();
+    let before = units(&host);
+    let shop = Shop {
+        env: "A=1",
+        job: true,
+        ..Shop::new("shop", 1)
+    };
+    assert_succeeded(&deploy(&host, &["shop"], &[&shop.compile(2)])["shop"]);
+    let after = units(&host);
+    assert!(after["systemd-nspawn@shop-job.service"].is_active());
+    assert_eq!((&after[WEB], &after[DB]), (&before[WEB], &before[DB]));
+    let table = host.root().tenant(&name("shop")).join("hosts/web");
+    assert!(std::fs::read_to_string(table).unwrap().contains("job"));
 }

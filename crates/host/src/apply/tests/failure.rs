@@ -125,14 +125,16 @@ fn a_prepare_that_cannot_write_changes_nothing() {
     // A file where the generation's directory would be written.
     let host = world.host();
     let target = shop("A=2").compile(2);
-    let path = host.root().tenant(&name("shop")).join("layers");
-    fs::rename(&path, path.with_extension("away")).unwrap();
-    fs::write(&path, "").unwrap();
+    fs::write(host.root().generation(&name("shop"), 2), "").unwrap();
     let outcome = update(&host, &target);
-    assert!(outcome.undone, "{outcome:#?}");
-    assert!(outcome.error().unwrap().contains("layers"), "{outcome:#?}");
-    fs::remove_file(&path).unwrap();
-    fs::rename(path.with_extension("away"), &path).unwrap();
+    assert!(
+        outcome.undone && outcome.undo_error.is_none(),
+        "{outcome:#?}"
+    );
+    assert!(
+        outcome.error().unwrap().contains("generations/2"),
+        "{outcome:#?}"
+    );
     assert_eq!(View::of(&host, "shop"), before);
 }
 
@@ -226,8 +228,9 @@ fn one_tenant_fails_and_the_other_succeeds() {
     // And before the switch: a generation whose number is taken by another one.
     let world = deployed();
     let host = world.host();
-    let target = shop("A=2").compile(2);
-    generations::write(host.root(), &target.manifest, &target.artefacts).unwrap();
+    let mut taken = shop("A=2").compile(2);
+    taken.manifest.commit = "f".repeat(40);
+    generations::write(host.root(), &taken.manifest, &taken.artefacts).unwrap();
     let outcomes = deploy(
         &host,
         &["shop", "other"],
@@ -235,6 +238,10 @@ fn one_tenant_fails_and_the_other_succeeds() {
     );
     assert_succeeded(&outcomes["other"]);
     let outcome = &outcomes["shop"];
+    assert_eq!(
+        generations::list(host.root(), &name("shop")).unwrap(),
+        [1, 2]
+    );
     assert!(
         outcome.undone && outcome.error().unwrap().contains("other content"),
         "{outcome:#?}"

@@ -39,6 +39,8 @@ pub(super) struct Shop {
     pub(super) back: bool,
     /// Memory of `web`, MiB.
     pub(super) memory: u64,
+    /// Whether there is a third workload, `job`.
+    pub(super) job: bool,
 }
 
 impl Shop {
@@ -50,6 +52,7 @@ impl Shop {
             layer: "aaaa",
             back: false,
             memory: 256,
+            job: false,
         }
     }
 
@@ -95,6 +98,8 @@ impl Shop {
         }));
         web.resources.memory = Some(Bytes(self.memory << 20));
         web.depends_on = vec![name("db")];
+        let mut workloads = vec![workload("db"), web];
+        workloads.extend(self.job.then(|| workload("job")));
         DesiredTenant {
             id: name(self.id),
             name: self.id.into(),
@@ -102,7 +107,7 @@ impl Shop {
             limits: Resources::default(),
             ceilings: Limits::default(),
             networks,
-            workloads: vec![workload("db"), web],
+            workloads,
             publish: Vec::new(),
             peering: Vec::new(),
             firewall: Vec::new(),
