@@ -1,6 +1,9 @@
 //! What can be typed.
 
-use crate::command::{completions, new, schema, template, validate};
+use crate::command::{
+    completions, doctor, events, history, host, logs, new, plan, resume, rollback, schema, shell,
+    status, suspend, sync, template, tenant, validate,
+};
 use crate::context::Context;
 use crate::error::{CommandError, Exit};
 use crate::ui::ColorChoice;
@@ -69,7 +72,20 @@ pub(crate) struct Output {
 pub(crate) enum Command {
     New(new::New),
     Validate(validate::Validate),
+    Plan(plan::Plan),
+    Sync(sync::Sync),
+    Status(status::Status),
+    History(history::History),
+    Rollback(rollback::Rollback),
+    Suspend(suspend::Suspend),
+    Resume(resume::Resume),
+    Events(events::Events),
+    Logs(logs::Logs),
+    Shell(shell::Shell),
     Schema(schema::Schema),
+    Doctor(doctor::Doctor),
+    Tenant(tenant::Tenant),
+    Host(host::HostCommand),
     Template(template::Template),
     Completions(completions::Completions),
 }
@@ -79,7 +95,20 @@ impl Command {
         match self {
             Self::New(command) => command.run(context),
             Self::Validate(command) => command.run(context),
+            Self::Plan(command) => command.run(context),
+            Self::Sync(command) => command.run(context),
+            Self::Status(command) => command.run(context),
+            Self::History(command) => command.run(context),
+            Self::Rollback(command) => command.run(context),
+            Self::Suspend(command) => command.run(context),
+            Self::Resume(command) => command.run(context),
+            Self::Events(command) => command.run(context),
+            Self::Logs(command) => command.run(context),
+            Self::Shell(command) => command.run(context),
             Self::Schema(command) => command.run(context),
+            Self::Doctor(command) => command.run(context),
+            Self::Tenant(command) => command.run(context),
+            Self::Host(command) => command.run(context),
             Self::Template(command) => command.run(context),
             Self::Completions(command) => command.run(context),
         }

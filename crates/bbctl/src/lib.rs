@@ -10,8 +10,11 @@ mod command;
 mod context;
 pub mod error;
 mod generated;
+mod registry;
 mod scaffold;
 mod ui;
+mod view;
+mod workload;
 
 pub use cli::command;
 pub use generated::generated;

@@ -8,12 +8,13 @@
 //! - [`reconcile`]: one pass, all stages in order.
 //! - [`host`]: the trait that everything above talks to; [`systemd`] and [`nftables`] are the real one,
 //!   [`sim`] a whole host in a directory.
-//! - [`template`]: checks of a template directory.
+//! - [`doctor`]: whether a host has what it needs. [`template`]: checks of a template directory.
 //! - [`events`]: what happened. [`foreground`]: programs at the terminal of a person. [`paths`]: where everything lives. [`atomic`]: files that are written whole or not at all.
 
 pub mod apply;
 pub mod atomic;
 mod disk;
+pub mod doctor;
 pub mod events;
 pub mod foreground;
 pub mod generations;

@@ -7,7 +7,6 @@ use bitbuilder_core::finding::has_errors;
 use bitbuilder_core::report::{findings_json, render_findings};
 use bitbuilder_host::template;
 use clap::{Args, Subcommand};
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// Work on templates of machines, containers and extensions.
@@ -36,12 +35,12 @@ Examples:
 impl Template {
     pub(crate) fn run(&self, context: &Context) -> Result<Exit, CommandError> {
         let TemplateCommand::Validate { dir, output } = &self.command;
-        let findings = template::check(dir)?;
+        let template::Checkup { findings, sources } = template::check(dir)?;
         let ui = &context.ui;
         if output.json {
             ui.json(&findings_json(&findings))?;
         } else {
-            ui.print(&render_findings(&findings, &BTreeMap::new(), ui.color))?;
+            ui.print(&render_findings(&findings, &sources, ui.color))?;
             if !has_errors(&findings) {
                 ui.print(&format!("valid: template {}\n", dir.display()))?;
             }

@@ -6,6 +6,7 @@
 //! - [`read_tree`], [`read_directory`]: all entries within [`TreeLimits`], as a [`Reading`].
 //! - [`export_layer`], [`export_directory`]: a directory of a tree as files on the host.
 //! - [`embedded`], [`quarantine`]: repositories that accept pushes, and what a push brings before it is accepted.
+//! - [`propose`]: a commit of our own, pushed.
 //!
 //! Never used: hooks, filters, LFS, `.gitattributes`, submodules, alternates, replace refs, a checkout.
 
@@ -17,6 +18,7 @@ mod layer;
 mod limits;
 mod mirror;
 mod names;
+pub mod propose;
 pub mod quarantine;
 mod refs;
 mod repository;

@@ -31,7 +31,7 @@ const BESIDE: [&str; 2] = ["metadata.json", "scripts"];
 
 pub(super) fn check(
     directory: &Path,
-    name: Option<&str>,
+    name: &str,
     kind: &Kind,
     findings: &mut Vec<Finding>,
 ) -> Result<(), HostError> {
@@ -43,9 +43,6 @@ pub(super) fn check(
             findings.push(finding.help(format!("it may hold {}", kind.directories.join(", "))));
         }
     }
-    let Some(name) = name else {
-        return Ok(());
-    };
     let name = name
         .trim_end_matches(".sysext")
         .trim_end_matches(".confext");

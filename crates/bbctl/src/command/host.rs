@@ -1,0 +1,96 @@
+//! `bbctl host`.
+
+use crate::cli::Output;
+use crate::context::Context;
+use crate::error::{CommandError, Exit};
+use crate::scaffold;
+use bitbuilder_host::host::Host;
+use bitbuilder_host::reconcile::{HostConfig, init};
+use bitbuilder_host::source::propose::{Author, Proposal, propose};
+use clap::{Args, Subcommand};
+
+/// Work on the host itself.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  bbctl host init")]
+pub(crate) struct HostCommand {
+    #[command(subcommand)]
+    command: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Make this host follow a system repository.
+    #[command(after_help = "\
+Examples:
+  bbctl host init                                      a repository on the host itself
+  bbctl host init --system-repo https://git.example/acme-system.git --ref production")]
+    Init {
+        /// URL of the system repository; without, the host keeps one itself, which accepts pushes.
+        #[arg(long, value_name = "URL")]
+        system_repo: Option<String>,
+        /// Branch, tag or commit to follow.
+        #[arg(long = "ref", value_name = "REF", default_value = "main")]
+        reference: String,
+        #[command(flatten)]
+        output: Output,
+    },
+}
+
+impl HostCommand {
+    pub(crate) fn run(&self, context: &Context) -> Result<Exit, CommandError> {
+        let What::Init {
+            system_repo,
+            reference,
+            output,
+        } = &self.command;
+        let host = context.host()?;
+        let host = host.as_ref();
+        let config = init(host, system_repo.as_deref(), reference)?;
+        let seeded = match host.root().embedded_path(&config.repository) {
+            Some(path) if !has_commits(&path) => Some(seed(host, &config)?),
+            _ => None,
+        };
+        if context.simulated().is_none() {
+            let timer = "bitbuilder-sync.timer".to_owned();
+            bitbuilder_host::foreground::enable(&timer)?;
+            host.start_no_block(&[timer])?;
+        }
+        if output.json {
+            context.ui.json(&config)?;
+            return Ok(Exit::Success);
+        }
+        let mut text = format!(
+            "This host follows {} of {}.\n",
+            config.reference, config.repository
+        );
+        if seeded.is_some() {
+            text.push_str("It had no commit; it has a first one now, without tenants.\n");
+        }
+        text.push_str("Next: `bbctl tenant add ID --embedded`, then `bbctl sync`.\n");
+        context.ui.print(&text)?;
+        Ok(Exit::Success)
+    }
+}
+
+fn has_commits(path: &std::path::Path) -> bool {
+    let heads = path.join("refs/heads");
+    let loose = std::fs::read_dir(heads).is_ok_and(|mut entries| entries.next().is_some());
+    loose || path.join("packed-refs").exists()
+}
+
+/// A first commit: a system repository without tenants.
+fn seed(host: &dyn Host, config: &HostConfig) -> Result<String, CommandError> {
+    let files = scaffold::system().into_iter();
+    let files = files
+        .map(|(path, text)| (path, text.into_bytes()))
+        .collect();
+    let proposal = Proposal {
+        url: &host.root().url(&config.repository),
+        branch: &config.reference,
+        parent: None,
+        files,
+        message: "Start the system repository",
+        author: &Author::caller(host),
+    };
+    Ok(propose(&proposal, &host.root().state().join(".proposal"))?)
+}

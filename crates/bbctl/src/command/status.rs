@@ -1,0 +1,103 @@
+//! `bbctl status`.
+
+use crate::cli::Output;
+use crate::context::Context;
+use crate::error::{CommandError, Exit};
+use crate::view::status as view;
+use bitbuilder_core::model::Name;
+use bitbuilder_host::host::Host;
+use bitbuilder_host::observe::{TenantStatus, status, wait_settled};
+use bitbuilder_host::reconcile::PassError;
+use clap::Args;
+use std::time::Duration;
+
+/// Show every tenant, or all that is known of one.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+SYNC: Synced, OutOfSync, RolledBack, Suspended, Unknown.
+HEALTH: Healthy, Progressing, Degraded, Stopped, Unknown.
+
+Examples:
+  bbctl status
+  bbctl status shop
+  bbctl status --exit-code         exit with 4 unless all are Synced and Healthy
+  bbctl status shop --wait --json")]
+pub(crate) struct Status {
+    /// The tenant; every tenant by default.
+    #[arg(value_parser = crate::context::tenant)]
+    tenant: Option<Name>,
+    /// Exit with 4 unless everything is as it shall be.
+    #[arg(long)]
+    exit_code: bool,
+    /// Wait first, until nothing is starting any more.
+    #[arg(long)]
+    wait: bool,
+    /// Longest time to wait for one tenant, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, requires = "wait")]
+    timeout: u64,
+    #[command(flatten)]
+    output: Output,
+}
+
+impl Status {
+    pub(crate) fn run(&self, context: &Context) -> Result<Exit, CommandError> {
+        let host = context.host()?;
+        let host = host.as_ref();
+        let mut found = status(host, self.tenant.as_ref())?;
+        if self.wait {
+            let limit = Duration::from_secs(self.timeout);
+            for tenant in &mut found.tenants {
+                *tenant = wait(context, host, &tenant.id, limit, self.output.json)?;
+            }
+        }
+        let ui = &context.ui;
+        match (&self.tenant, found.tenants.as_slice()) {
+            (Some(id), []) => return Err(unknown(host, id)?.into()),
+            _ if self.output.json => ui.json(&found)?,
+            (Some(_), [tenant, ..]) => ui.print(&view::one(ui, tenant))?,
+            (None, _) => ui.print(&view::all(ui, &found))?,
+        }
+        Ok(if self.exit_code && !view::is_good(&found) {
+            Exit::Pending
+        } else {
+            Exit::Success
+        })
+    }
+}
+
+/// Waits until it is decided how `id` does, saying what changes.
+pub(crate) fn wait(
+    context: &Context,
+    host: &dyn Host,
+    id: &Name,
+    limit: Duration,
+    quiet: bool,
+) -> Result<TenantStatus, CommandError> {
+    let mut say = |status: &TenantStatus| {
+        if !quiet {
+            context.ui.note(&view::line(status));
+        }
+    };
+    Ok(wait_settled(host, id, limit, &mut say)?)
+}
+
+/// The error that says which tenants there are instead of `id`.
+pub(crate) fn unknown(host: &dyn Host, id: &Name) -> Result<PassError, CommandError> {
+    let registry = bitbuilder_host::reconcile::effective_registry(host.root())?;
+    let Some(registry) = registry else {
+        return Ok(
+            match bitbuilder_host::reconcile::read_config(host.root())? {
+                Some(_) => PassError::NothingAccepted,
+                None => PassError::NotInitialised,
+            },
+        );
+    };
+    let ids: Vec<&str> = registry.tenants.iter().map(|one| one.id.as_str()).collect();
+    Ok(PassError::UnknownTenant {
+        id: id.clone(),
+        known: match ids.as_slice() {
+            [] => "which is empty".into(),
+            ids => ids.join(", "),
+        },
+    })
+}

@@ -1,0 +1,44 @@
+//! What happened, in a few words.
+
+use super::short;
+use crate::ui::Style;
+use bitbuilder_host::reconcile::HistoryEvent;
+
+/// An event: a word, its style, and the rest.
+pub(crate) fn words(event: &HistoryEvent) -> (&'static str, Style, String) {
+    match event {
+        HistoryEvent::Deployed {
+            generation,
+            commit,
+            subject,
+        } => (
+            "deployed",
+            Style::Good,
+            format!(
+                "generation {generation}, commit {}: {subject}",
+                short(commit)
+            ),
+        ),
+        HistoryEvent::Repaired { generation } => {
+            ("repaired", Style::Warn, format!("generation {generation}"))
+        }
+        HistoryEvent::Refused { commit, reason } => (
+            "refused",
+            Style::Bad,
+            format!("commit {}: {reason}", short(commit)),
+        ),
+        HistoryEvent::Failed { commit, error } => (
+            "failed",
+            Style::Bad,
+            format!("commit {}: {error}", short(commit)),
+        ),
+        HistoryEvent::RolledBack { from, to } => (
+            "rolled back",
+            Style::Warn,
+            format!("generation {from} -> {to}"),
+        ),
+        HistoryEvent::Suspended { reason } => ("suspended", Style::Warn, reason.clone()),
+        HistoryEvent::Resumed => ("resumed", Style::Good, String::new()),
+        HistoryEvent::Removed => ("removed", Style::Warn, String::new()),
+    }
+}

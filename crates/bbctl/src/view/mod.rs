@@ -1,0 +1,15 @@
+//! What is shown of a value, for people.
+//!
+//! - [`table`]: rows in columns. [`time`]: times. [`report`]: passes, as they go and when they are over.
+//! - [`status`]: the host and one tenant. [`history`]: what happened.
+
+pub(crate) mod history;
+pub(crate) mod report;
+pub(crate) mod status;
+pub(crate) mod table;
+pub(crate) mod time;
+
+/// A commit as people write it.
+pub(crate) fn short(commit: &str) -> &str {
+    commit.get(..12).unwrap_or(commit)
+}

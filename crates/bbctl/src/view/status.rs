@@ -1,0 +1,226 @@
+//! The host and its tenants.
+
+use super::short;
+use super::table::{Cell, Table, pairs};
+use super::time::utc;
+use crate::ui::{Style, Ui};
+use bitbuilder_core::model::{Bytes, Limits, MilliCores};
+use bitbuilder_core::report::{escape, render_findings};
+use bitbuilder_host::observe::{
+    Health, HostStatus, SyncState, SystemStatus, TenantStatus, WorkloadStatus,
+};
+use std::collections::BTreeMap;
+
+/// Whether everything is as it shall be.
+pub(crate) fn is_good(status: &HostStatus) -> bool {
+    let system = &status.system;
+    system.refused.is_none()
+        && system.fetch_failure.is_none()
+        && status.tenants.iter().all(|tenant| {
+            tenant.sync == SyncState::Synced
+                && matches!(tenant.health, Health::Healthy | Health::Stopped)
+        })
+}
+
+/// Every tenant in a line.
+pub(crate) fn all(ui: &Ui, status: &HostStatus) -> String {
+    let mut text = system(ui, &status.system);
+    if status.tenants.is_empty() {
+        text.push_str("No tenants. `bbctl tenant add ID --repository URL` adds one.\n");
+        return text;
+    }
+    let mut table = Table::new(&[
+        "TENANT",
+        "SYNC",
+        "HEALTH",
+        "GEN",
+        "COMMIT",
+        "WORKLOADS",
+        "LIMITS",
+        "REASON",
+    ]);
+    for tenant in &status.tenants {
+        table.row(vec![
+            Cell::new(tenant.id.as_str(), Style::Bold),
+            sync(tenant.sync),
+            health(tenant.health),
+            number(tenant.generation),
+            Cell::plain(tenant.commit.as_deref().map_or("-", short)),
+            workloads(&tenant.workloads),
+            Cell::plain(limits(&tenant.limits)),
+            Cell::plain(tenant.reason.as_deref().unwrap_or_default()),
+        ]);
+    }
+    text.push_str(&table.text(ui));
+    text
+}
+
+/// One tenant with everything that is known of it.
+pub(crate) fn one(ui: &Ui, tenant: &TenantStatus) -> String {
+    let name = format!("{} ({})", tenant.id, tenant.name);
+    let mut lines = vec![
+        ("Tenant", Cell::new(name, Style::Bold)),
+        ("Sync", sync(tenant.sync)),
+        ("Health", health(tenant.health)),
+    ];
+    if let Some(reason) = &tenant.reason {
+        lines.push(("Reason", Cell::plain(reason)));
+    }
+    lines.push(("Generation", number(tenant.generation)));
+    lines.push((
+        "Commit",
+        Cell::plain(tenant.commit.as_deref().unwrap_or("-")),
+    ));
+    lines.push(("Limits", Cell::plain(limits(&tenant.limits))));
+    if let Some(suspended) = &tenant.suspended {
+        let text = format!("since {}: {}", utc(suspended.since), suspended.reason);
+        lines.push(("Suspended", Cell::new(text, Style::Warn)));
+    }
+    if let Some(refused) = &tenant.refused {
+        let text = format!(
+            "commit {} since {}: {}",
+            short(&refused.commit),
+            utc(refused.since),
+            refused.reason
+        );
+        lines.push(("Refused", Cell::new(text, Style::Bad)));
+    }
+    if let Some(failed) = &tenant.fetch_failure {
+        let text = format!(
+            "{} times since {}: {}",
+            failed.count,
+            utc(failed.since),
+            failed.error
+        );
+        lines.push(("Fetch", Cell::new(text, Style::Bad)));
+    }
+    let mut text = pairs(&lines, ui);
+    if !tenant.workloads.is_empty() {
+        text.push('\n');
+        text.push_str(&workload_table(&tenant.workloads).text(ui));
+    }
+    let refused = tenant.refused.iter().flat_map(|refused| &refused.findings);
+    let findings: Vec<_> = refused.chain(&tenant.findings).cloned().collect();
+    if !findings.is_empty() {
+        text.push('\n');
+        text.push_str(&render_findings(&findings, &BTreeMap::new(), ui.color));
+    }
+    text
+}
+
+/// One line about a tenant that is waited for.
+pub(crate) fn line(tenant: &TenantStatus) -> String {
+    let word = word(tenant.health);
+    match &tenant.reason {
+        Some(reason) => format!("{}: {word}: {}\n", tenant.id, escape(reason)),
+        None => format!("{}: {word}\n", tenant.id),
+    }
+}
+
+fn system(ui: &Ui, system: &SystemStatus) -> String {
+    let commit = system.commit.as_deref().map_or("no commit", short);
+    let repository = escape(&system.repository);
+    let mut text = format!("System repository {repository}, commit {commit}\n");
+    if let Some(refused) = &system.refused {
+        let message = format!(
+            "commit {} is refused: {}",
+            short(&refused.commit),
+            escape(&refused.reason)
+        );
+        text.push_str(&format!("{}\n", ui.paint(Style::Bad, &message)));
+    }
+    if let Some(failed) = &system.fetch_failure {
+        let message = format!(
+            "it cannot be fetched since {}: {}",
+            utc(failed.since),
+            escape(&failed.error)
+        );
+        text.push_str(&format!("{}\n", ui.paint(Style::Bad, &message)));
+    }
+    text.push('\n');
+    text
+}
+
+fn workload_table(workloads: &[WorkloadStatus]) -> Table {
+    let mut table = Table::new(&["WORKLOAD", "HEALTH", "UNIT", "STATE", "ADDRESSES", "REASON"]);
+    for workload in workloads {
+        table.row(vec![
+            Cell::new(workload.name.as_str(), Style::Bold),
+            health(workload.health),
+            Cell::plain(&workload.unit),
+            Cell::plain(&workload.active),
+            Cell::plain(workload.addresses.join(" ")),
+            Cell::plain(workload.reason.as_deref().unwrap_or_default()),
+        ]);
+    }
+    table
+}
+
+fn number(generation: Option<u64>) -> Cell {
+    Cell::plain(generation.map_or("-".to_owned(), |number| number.to_string()))
+}
+
+fn workloads(workloads: &[WorkloadStatus]) -> Cell {
+    let healthy = workloads.iter().filter(|one| one.health == Health::Healthy);
+    Cell::plain(format!("{}/{}", healthy.count(), workloads.len()))
+}
+
+fn sync(state: SyncState) -> Cell {
+    match state {
+        SyncState::Synced => Cell::new("Synced", Style::Good),
+        SyncState::OutOfSync => Cell::new("OutOfSync", Style::Bad),
+        SyncState::RolledBack => Cell::new("RolledBack", Style::Warn),
+        SyncState::Suspended => Cell::new("Suspended", Style::Warn),
+        SyncState::Unknown => Cell::new("Unknown", Style::Dim),
+    }
+}
+
+fn word(health: Health) -> &'static str {
+    match health {
+        Health::Healthy => "Healthy",
+        Health::Progressing => "Progressing",
+        Health::Degraded => "Degraded",
+        Health::Stopped => "Stopped",
+        Health::Unknown => "Unknown",
+    }
+}
+
+fn health(state: Health) -> Cell {
+    let style = match state {
+        Health::Healthy => Style::Good,
+        Health::Progressing => Style::Warn,
+        Health::Degraded => Style::Bad,
+        Health::Stopped | Health::Unknown => Style::Dim,
+    };
+    Cell::new(word(state), style)
+}
+
+pub(crate) fn limits(limits: &Limits) -> String {
+    let mut parts = Vec::new();
+    if let Some(MilliCores(cpu)) = limits.cpu {
+        parts.push(format!("cpu={}", cores(cpu)));
+    }
+    for (name, bytes) in [("memory", limits.memory), ("storage", limits.storage)] {
+        parts.extend(bytes.map(|Bytes(bytes)| format!("{name}={}", size(bytes))));
+    }
+    if parts.is_empty() {
+        return "-".into();
+    }
+    parts.join(" ")
+}
+
+/// `2` or `0.5`, of thousandths of a core.
+fn cores(thousandths: u64) -> String {
+    let text = format!("{}.{:03}", thousandths / 1000, thousandths % 1000);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// `4G`, in the largest unit that divides it.
+fn size(bytes: u64) -> String {
+    for (shift, unit) in [(40, "T"), (30, "G"), (20, "M"), (10, "K")] {
+        if bytes >= 1 << shift && bytes.is_multiple_of(1 << shift) {
+            return format!("{}{unit}", bytes >> shift);
+        }
+    }
+    format!("{bytes}B")
+}

@@ -1,0 +1,164 @@
+//! What the host keeps.
+
+use super::Check;
+use crate::generations;
+use crate::host::{Host, HostError};
+use crate::observe::{damaged_templates, templates};
+use crate::paths::HostRoot;
+use crate::reconcile::{EffectiveTenant, effective_registry, read_config};
+use bitbuilder_core::model::Name;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+/// Programs and units that an installation has.
+const INSTALLED: [&str; 9] = [
+    "/usr/lib/bitbuilder/agent",
+    "/usr/lib/systemd/system-generators/tenant-generator",
+    "/usr/lib/systemd/system-generators/mount-generator",
+    "/usr/lib/systemd/system/tenant@.service",
+    "/usr/lib/systemd/system/setup-tenant@.service",
+    "/usr/lib/systemd/system/tenant-network@.service",
+    "/usr/lib/systemd/system/tenant-health@.service",
+    "/usr/lib/systemd/system/bitbuilder-sync.service",
+    "/usr/lib/systemd/system/bitbuilder-discover.service",
+];
+/// Of [`INSTALLED`], the first are programs.
+const PROGRAMS: usize = 3;
+/// Where the generators of the running system have written to.
+const GENERATED: &str = "/run/systemd/generator";
+
+/// Looks at what is installed, at templates, and at every tenant's generation.
+pub fn state(host: &dyn Host) -> Vec<Check> {
+    let root = host.root();
+    let mut checks = vec![
+        installed(root),
+        Check::of("templates", container_templates(root)),
+        Check::of("system", system(root)),
+    ];
+    match effective_registry(root) {
+        Ok(registry) => {
+            let tenants = registry.into_iter().flat_map(|registry| registry.tenants);
+            checks.extend(tenants.map(|tenant| tenant_check(root, &tenant)));
+        }
+        Err(error) => checks.push(damaged("registry", &error)),
+    }
+    checks
+}
+
+fn installed(root: &HostRoot) -> Check {
+    let lacks = |(at, path): (usize, &&str)| {
+        let metadata = root.join(path).metadata();
+        !metadata.is_ok_and(|found| at >= PROGRAMS || found.permissions().mode() & 0o111 != 0)
+    };
+    let missing: Vec<&str> = INSTALLED
+        .iter()
+        .enumerate()
+        .filter(|entry| lacks(*entry))
+        .map(|(_, path)| *path)
+        .collect();
+    if missing.is_empty() {
+        return Check::ok("installation", "programs, generators and units are there");
+    }
+    let message = format!("missing or not executable: {}", missing.join(", "));
+    Check::fail("installation", message, "install the package again")
+}
+
+fn container_templates(root: &HostRoot) -> Result<Check, HostError> {
+    let name = "templates";
+    let damaged = damaged_templates(root)?;
+    if let Some(first) = damaged.first() {
+        return Ok(Check::fail(
+            name,
+            first.to_string(),
+            "install the template again",
+        ));
+    }
+    let found = templates(root)?;
+    let names: Vec<String> = found.keys().map(ToString::to_string).collect();
+    if names.is_empty() {
+        let message = format!("there is none in {}", root.templates().display());
+        return Ok(Check::fail(
+            name,
+            message,
+            "install one: containers start from it",
+        ));
+    }
+    Ok(Check::ok(name, names.join(", ")))
+}
+
+fn system(root: &HostRoot) -> Result<Check, HostError> {
+    let name = "system";
+    Ok(match read_config(root)? {
+        Some(config) => Check::ok(
+            name,
+            format!("follows {} of {}", config.reference, config.repository),
+        ),
+        None => Check::fail(
+            name,
+            "the host follows no system repository",
+            "`bbctl host init`",
+        ),
+    })
+}
+
+fn tenant_check(root: &HostRoot, tenant: &EffectiveTenant) -> Check {
+    let name = format!("tenant {}", tenant.id);
+    Check::of(&name, examine(root, &name, tenant))
+}
+
+fn examine(root: &HostRoot, name: &str, tenant: &EffectiveTenant) -> Result<Check, HostError> {
+    let id = &tenant.id;
+    if root.journal(id).exists() {
+        let message = "an apply was interrupted";
+        let advice = format!("`bbctl sync {id}` finishes or undoes it");
+        return Ok(Check::warn(name, message, advice));
+    }
+    let Some(current) = generations::current(root, id)? else {
+        let message = "it has no generation yet";
+        let advice = format!("`bbctl sync {id}`");
+        return Ok(if tenant.enabled {
+            Check::warn(name, message, advice)
+        } else {
+            Check::ok(name, "disabled")
+        });
+    };
+    if let Some(first) = generations::verify(root, id, current)?.first() {
+        let message = format!("generation {current} is damaged: {first}");
+        let advice =
+            format!("`bbctl rollback {id}` leaves it; `bbctl sync {id} --retry` makes it anew");
+        return Ok(Check::fail(name, message, advice));
+    }
+    if tenant.enabled
+        && let Some(link) = not_generated(root, id)
+    {
+        let message = format!(
+            "{GENERATED}/{link} is missing: the generators did not place generation {current}"
+        );
+        return Ok(Check::fail(
+            name,
+            message,
+            "`systemctl daemon-reload`, then `journalctl -k -b -g generator`",
+        ));
+    }
+    Ok(Check::ok(name, format!("generation {current} is whole")))
+}
+
+/// The first link of the current generation that the generators should have made and have not.
+fn not_generated(root: &HostRoot, id: &Name) -> Option<String> {
+    let generated = root.join(GENERATED);
+    if !generated.is_dir() {
+        return None;
+    }
+    let boot = std::fs::read_to_string(root.current(id).join("boot")).ok()?;
+    let links = boot.lines().filter_map(|line| line.split_once('\t'));
+    let mut missing = links.filter(|(link, _)| !is_link(&generated.join(link)));
+    missing.next().map(|(link, _)| link.to_owned())
+}
+
+fn is_link(path: &Path) -> bool {
+    path.symlink_metadata().is_ok()
+}
+
+fn damaged(name: &str, error: &HostError) -> Check {
+    Check::fail(name, error.to_string(), "`bbctl sync` writes it anew")
+}
