@@ -32,7 +32,20 @@ complete -c bbctl -n "__fish_bbctl_needs_command" -s h -l help -d 'Print help'
 complete -c bbctl -n "__fish_bbctl_needs_command" -s V -l version -d 'Print version'
 complete -c bbctl -n "__fish_bbctl_needs_command" -f -a "new" -d 'Make a repository that is valid as it stands'
 complete -c bbctl -n "__fish_bbctl_needs_command" -f -a "validate" -d 'Check a repository without a host: every finding of every file at once'
+complete -c bbctl -n "__fish_bbctl_needs_command" -f -a "plan" -d 'Show what the next pass would change and restart, and why; change nothing'
+complete -c bbctl -n "__fish_bbctl_needs_command" -f -a "sync" -d 'Make a pass now: fetch, compile, apply'
+complete -c bbctl -n "__fish_bbctl_needs_command" -f -a "status" -d 'Show every tenant, or all that is known of one'
+complete -c bbctl -n "__fish_bbctl_needs_command" -f -a "history" -d 'Show what happened to a tenant, and the generations that can be rolled back to'
+complete -c bbctl -n "__fish_bbctl_needs_command" -f -a "rollback" -d 'Make an older generation of a tenant current; its newer commit stays out until another one arrives'
+complete -c bbctl -n "__fish_bbctl_needs_command" -f -a "suspend" -d 'Have passes leave a tenant alone; what runs goes on'
+complete -c bbctl -n "__fish_bbctl_needs_command" -f -a "resume" -d 'Have passes care for a suspended tenant again'
+complete -c bbctl -n "__fish_bbctl_needs_command" -f -a "events" -d 'Show what happened on this host, oldest first'
+complete -c bbctl -n "__fish_bbctl_needs_command" -f -a "logs" -d 'Show the journal of a tenant or of one of its workloads'
+complete -c bbctl -n "__fish_bbctl_needs_command" -f -a "shell" -d 'Run a command in a workload, a shell by default; passes input, output and exit status'
 complete -c bbctl -n "__fish_bbctl_needs_command" -f -a "schema" -d 'Print the JSON Schema of a document, or list the documents'
+complete -c bbctl -n "__fish_bbctl_needs_command" -f -a "doctor" -d 'Check the host: what it has, what it keeps, and what to do where something is wrong'
+complete -c bbctl -n "__fish_bbctl_needs_command" -f -a "tenant" -d 'Change the registry of tenants: each change is a commit in the system repository'
+complete -c bbctl -n "__fish_bbctl_needs_command" -f -a "host" -d 'Work on the host itself'
 complete -c bbctl -n "__fish_bbctl_needs_command" -f -a "template" -d 'Work on templates of machines, containers and extensions'
 complete -c bbctl -n "__fish_bbctl_needs_command" -f -a "completions" -d 'Print the completion script of a shell'
 complete -c bbctl -n "__fish_bbctl_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
@@ -74,12 +87,151 @@ always\t'Always'
 never\t'Never'"
 complete -c bbctl -n "__fish_bbctl_using_subcommand validate" -l json -d 'Print JSON for programs'
 complete -c bbctl -n "__fish_bbctl_using_subcommand validate" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c bbctl -n "__fish_bbctl_using_subcommand plan" -l repository -d 'Plan with the documents in this directory instead of the remote\'s' -r -F
+complete -c bbctl -n "__fish_bbctl_using_subcommand plan" -l ref -l commit -d 'Plan with this branch, tag or commit of what was fetched before' -r
+complete -c bbctl -n "__fish_bbctl_using_subcommand plan" -l sim -d 'Work on a simulated host, whose files are below this directory' -r -F
+complete -c bbctl -n "__fish_bbctl_using_subcommand plan" -l color -d 'Colours; `NO_COLOR` turns them off too' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c bbctl -n "__fish_bbctl_using_subcommand plan" -l no-fetch -d 'Take what was fetched before; ask no remote'
+complete -c bbctl -n "__fish_bbctl_using_subcommand plan" -l diff -d 'Show the files line by line'
+complete -c bbctl -n "__fish_bbctl_using_subcommand plan" -l exit-code -d 'Exit with 4 when something would change. It does so anyway; scripts may say it'
+complete -c bbctl -n "__fish_bbctl_using_subcommand plan" -l json -d 'Print JSON for programs'
+complete -c bbctl -n "__fish_bbctl_using_subcommand plan" -s h -l help -d 'Print help'
+complete -c bbctl -n "__fish_bbctl_using_subcommand sync" -l timeout -d 'Longest time to wait for one tenant, in seconds' -r
+complete -c bbctl -n "__fish_bbctl_using_subcommand sync" -l sim -d 'Work on a simulated host, whose files are below this directory' -r -F
+complete -c bbctl -n "__fish_bbctl_using_subcommand sync" -l color -d 'Colours; `NO_COLOR` turns them off too' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c bbctl -n "__fish_bbctl_using_subcommand sync" -l no-fetch -d 'Take what was fetched before; ask no remote'
+complete -c bbctl -n "__fish_bbctl_using_subcommand sync" -l allow-rewind -d 'Accept commits that do not descend from the deployed ones (a force push)'
+complete -c bbctl -n "__fish_bbctl_using_subcommand sync" -l retry -d 'Try commits again that were refused, or rolled back from'
+complete -c bbctl -n "__fish_bbctl_using_subcommand sync" -l wait -d 'Wait until the tenants are Healthy, or it is decided that they are not'
+complete -c bbctl -n "__fish_bbctl_using_subcommand sync" -l json -d 'Print JSON for programs'
+complete -c bbctl -n "__fish_bbctl_using_subcommand sync" -s h -l help -d 'Print help'
+complete -c bbctl -n "__fish_bbctl_using_subcommand status" -l timeout -d 'Longest time to wait for one tenant, in seconds' -r
+complete -c bbctl -n "__fish_bbctl_using_subcommand status" -l sim -d 'Work on a simulated host, whose files are below this directory' -r -F
+complete -c bbctl -n "__fish_bbctl_using_subcommand status" -l color -d 'Colours; `NO_COLOR` turns them off too' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c bbctl -n "__fish_bbctl_using_subcommand status" -l exit-code -d 'Exit with 4 unless everything is as it shall be'
+complete -c bbctl -n "__fish_bbctl_using_subcommand status" -l wait -d 'Wait first, until nothing is starting any more'
+complete -c bbctl -n "__fish_bbctl_using_subcommand status" -l json -d 'Print JSON for programs'
+complete -c bbctl -n "__fish_bbctl_using_subcommand status" -s h -l help -d 'Print help'
+complete -c bbctl -n "__fish_bbctl_using_subcommand history" -l sim -d 'Work on a simulated host, whose files are below this directory' -r -F
+complete -c bbctl -n "__fish_bbctl_using_subcommand history" -l color -d 'Colours; `NO_COLOR` turns them off too' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c bbctl -n "__fish_bbctl_using_subcommand history" -l json -d 'Print JSON for programs'
+complete -c bbctl -n "__fish_bbctl_using_subcommand history" -s h -l help -d 'Print help'
+complete -c bbctl -n "__fish_bbctl_using_subcommand rollback" -l to -d 'Number of the generation; the one before the current one by default' -r
+complete -c bbctl -n "__fish_bbctl_using_subcommand rollback" -l sim -d 'Work on a simulated host, whose files are below this directory' -r -F
+complete -c bbctl -n "__fish_bbctl_using_subcommand rollback" -l color -d 'Colours; `NO_COLOR` turns them off too' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c bbctl -n "__fish_bbctl_using_subcommand rollback" -l json -d 'Print JSON for programs'
+complete -c bbctl -n "__fish_bbctl_using_subcommand rollback" -s h -l help -d 'Print help'
+complete -c bbctl -n "__fish_bbctl_using_subcommand suspend" -l reason -d 'Why: `status` and `history` show it' -r
+complete -c bbctl -n "__fish_bbctl_using_subcommand suspend" -l sim -d 'Work on a simulated host, whose files are below this directory' -r -F
+complete -c bbctl -n "__fish_bbctl_using_subcommand suspend" -l color -d 'Colours; `NO_COLOR` turns them off too' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c bbctl -n "__fish_bbctl_using_subcommand suspend" -s h -l help -d 'Print help'
+complete -c bbctl -n "__fish_bbctl_using_subcommand resume" -l sim -d 'Work on a simulated host, whose files are below this directory' -r -F
+complete -c bbctl -n "__fish_bbctl_using_subcommand resume" -l color -d 'Colours; `NO_COLOR` turns them off too' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c bbctl -n "__fish_bbctl_using_subcommand resume" -s h -l help -d 'Print help'
+complete -c bbctl -n "__fish_bbctl_using_subcommand events" -l sim -d 'Work on a simulated host, whose files are below this directory' -r -F
+complete -c bbctl -n "__fish_bbctl_using_subcommand events" -l color -d 'Colours; `NO_COLOR` turns them off too' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c bbctl -n "__fish_bbctl_using_subcommand events" -s f -l follow -d 'Go on with what happens from now on'
+complete -c bbctl -n "__fish_bbctl_using_subcommand events" -l json -d 'Print JSON for programs'
+complete -c bbctl -n "__fish_bbctl_using_subcommand events" -s h -l help -d 'Print help'
+complete -c bbctl -n "__fish_bbctl_using_subcommand logs" -s n -l lines -d 'Only the last lines' -r
+complete -c bbctl -n "__fish_bbctl_using_subcommand logs" -l since -d 'Only since this time, as journalctl(1) takes it: `-1h`, `yesterday`' -r
+complete -c bbctl -n "__fish_bbctl_using_subcommand logs" -l sim -d 'Work on a simulated host, whose files are below this directory' -r -F
+complete -c bbctl -n "__fish_bbctl_using_subcommand logs" -l color -d 'Colours; `NO_COLOR` turns them off too' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c bbctl -n "__fish_bbctl_using_subcommand logs" -s f -l follow -d 'Go on with what comes from now on'
+complete -c bbctl -n "__fish_bbctl_using_subcommand logs" -l inside -d 'The journal inside of a container that boots'
+complete -c bbctl -n "__fish_bbctl_using_subcommand logs" -l json -d 'JSON for programs, one object per line'
+complete -c bbctl -n "__fish_bbctl_using_subcommand logs" -s h -l help -d 'Print help'
+complete -c bbctl -n "__fish_bbctl_using_subcommand shell" -l sim -d 'Work on a simulated host, whose files are below this directory' -r -F
+complete -c bbctl -n "__fish_bbctl_using_subcommand shell" -l color -d 'Colours; `NO_COLOR` turns them off too' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c bbctl -n "__fish_bbctl_using_subcommand shell" -s h -l help -d 'Print help'
 complete -c bbctl -n "__fish_bbctl_using_subcommand schema" -l sim -d 'Work on a simulated host, whose files are below this directory' -r -F
 complete -c bbctl -n "__fish_bbctl_using_subcommand schema" -l color -d 'Colours; `NO_COLOR` turns them off too' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
 complete -c bbctl -n "__fish_bbctl_using_subcommand schema" -l json -d 'Print JSON for programs'
 complete -c bbctl -n "__fish_bbctl_using_subcommand schema" -s h -l help -d 'Print help'
+complete -c bbctl -n "__fish_bbctl_using_subcommand doctor" -l sim -d 'Work on a simulated host, whose files are below this directory' -r -F
+complete -c bbctl -n "__fish_bbctl_using_subcommand doctor" -l color -d 'Colours; `NO_COLOR` turns them off too' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c bbctl -n "__fish_bbctl_using_subcommand doctor" -l json -d 'Print JSON for programs'
+complete -c bbctl -n "__fish_bbctl_using_subcommand doctor" -s h -l help -d 'Print help'
+complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and not __fish_seen_subcommand_from add remove list help" -l sim -d 'Work on a simulated host, whose files are below this directory' -r -F
+complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and not __fish_seen_subcommand_from add remove list help" -l color -d 'Colours; `NO_COLOR` turns them off too' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and not __fish_seen_subcommand_from add remove list help" -s h -l help -d 'Print help'
+complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and not __fish_seen_subcommand_from add remove list help" -f -a "add" -d 'Register a tenant'
+complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and not __fish_seen_subcommand_from add remove list help" -f -a "remove" -d 'Take a tenant out of the registry; its data is kept for the retention time'
+complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and not __fish_seen_subcommand_from add remove list help" -f -a "list" -d 'List the tenants of the registry in force'
+complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and not __fish_seen_subcommand_from add remove list help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and __fish_seen_subcommand_from add" -l repository -d 'Git URL of its repository' -r
+complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and __fish_seen_subcommand_from add" -l ref -d 'Branch, tag or commit; `main` by default' -r
+complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and __fish_seen_subcommand_from add" -l name -d 'Name for people' -r
+complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and __fish_seen_subcommand_from add" -l limits -d 'Ceilings: cpu, memory, storage, tasks, machines, containers' -r
+complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and __fish_seen_subcommand_from add" -l allow -d 'What it may use: `machines`, `containers`, `portable`, `users`, `hooks` (`no-hooks` forbids), `publish=tcp/8000-8099`, `networks=private`' -r
+complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and __fish_seen_subcommand_from add" -l checkout -d 'Commit in this clone of the system repository, and push nothing; by default the commit is pushed into the repository that the host keeps' -r -F
+complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and __fish_seen_subcommand_from add" -l sim -d 'Work on a simulated host, whose files are below this directory' -r -F
+complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and __fish_seen_subcommand_from add" -l color -d 'Colours; `NO_COLOR` turns them off too' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and __fish_seen_subcommand_from add" -l embedded -d 'The host keeps its repository, which accepts pushes'
+complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and __fish_seen_subcommand_from add" -l json -d 'Print JSON for programs'
+complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help'
+complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and __fish_seen_subcommand_from remove" -l checkout -d 'Commit in this clone of the system repository, and push nothing; by default the commit is pushed into the repository that the host keeps' -r -F
+complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and __fish_seen_subcommand_from remove" -l sim -d 'Work on a simulated host, whose files are below this directory' -r -F
+complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and __fish_seen_subcommand_from remove" -l color -d 'Colours; `NO_COLOR` turns them off too' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and __fish_seen_subcommand_from remove" -l json -d 'Print JSON for programs'
+complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help'
+complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and __fish_seen_subcommand_from list" -l sim -d 'Work on a simulated host, whose files are below this directory' -r -F
+complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and __fish_seen_subcommand_from list" -l color -d 'Colours; `NO_COLOR` turns them off too' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and __fish_seen_subcommand_from list" -l json -d 'Print JSON for programs'
+complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and __fish_seen_subcommand_from help" -f -a "add" -d 'Register a tenant'
+complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and __fish_seen_subcommand_from help" -f -a "remove" -d 'Take a tenant out of the registry; its data is kept for the retention time'
+complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and __fish_seen_subcommand_from help" -f -a "list" -d 'List the tenants of the registry in force'
+complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c bbctl -n "__fish_bbctl_using_subcommand host; and not __fish_seen_subcommand_from init help" -l sim -d 'Work on a simulated host, whose files are below this directory' -r -F
+complete -c bbctl -n "__fish_bbctl_using_subcommand host; and not __fish_seen_subcommand_from init help" -l color -d 'Colours; `NO_COLOR` turns them off too' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c bbctl -n "__fish_bbctl_using_subcommand host; and not __fish_seen_subcommand_from init help" -s h -l help -d 'Print help'
+complete -c bbctl -n "__fish_bbctl_using_subcommand host; and not __fish_seen_subcommand_from init help" -f -a "init" -d 'Make this host follow a system repository'
+complete -c bbctl -n "__fish_bbctl_using_subcommand host; and not __fish_seen_subcommand_from init help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c bbctl -n "__fish_bbctl_using_subcommand host; and __fish_seen_subcommand_from init" -l system-repo -d 'URL of the system repository; without, the host keeps one itself, which accepts pushes' -r
+complete -c bbctl -n "__fish_bbctl_using_subcommand host; and __fish_seen_subcommand_from init" -l ref -d 'Branch, tag or commit to follow' -r
+complete -c bbctl -n "__fish_bbctl_using_subcommand host; and __fish_seen_subcommand_from init" -l sim -d 'Work on a simulated host, whose files are below this directory' -r -F
+complete -c bbctl -n "__fish_bbctl_using_subcommand host; and __fish_seen_subcommand_from init" -l color -d 'Colours; `NO_COLOR` turns them off too' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c bbctl -n "__fish_bbctl_using_subcommand host; and __fish_seen_subcommand_from init" -l json -d 'Print JSON for programs'
+complete -c bbctl -n "__fish_bbctl_using_subcommand host; and __fish_seen_subcommand_from init" -s h -l help -d 'Print help'
+complete -c bbctl -n "__fish_bbctl_using_subcommand host; and __fish_seen_subcommand_from help" -f -a "init" -d 'Make this host follow a system repository'
+complete -c bbctl -n "__fish_bbctl_using_subcommand host; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c bbctl -n "__fish_bbctl_using_subcommand template; and not __fish_seen_subcommand_from validate help" -l sim -d 'Work on a simulated host, whose files are below this directory' -r -F
 complete -c bbctl -n "__fish_bbctl_using_subcommand template; and not __fish_seen_subcommand_from validate help" -l color -d 'Colours; `NO_COLOR` turns them off too' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
@@ -100,12 +252,29 @@ complete -c bbctl -n "__fish_bbctl_using_subcommand completions" -l color -d 'Co
 always\t'Always'
 never\t'Never'"
 complete -c bbctl -n "__fish_bbctl_using_subcommand completions" -s h -l help -d 'Print help'
-complete -c bbctl -n "__fish_bbctl_using_subcommand help; and not __fish_seen_subcommand_from new validate schema template completions help" -f -a "new" -d 'Make a repository that is valid as it stands'
-complete -c bbctl -n "__fish_bbctl_using_subcommand help; and not __fish_seen_subcommand_from new validate schema template completions help" -f -a "validate" -d 'Check a repository without a host: every finding of every file at once'
-complete -c bbctl -n "__fish_bbctl_using_subcommand help; and not __fish_seen_subcommand_from new validate schema template completions help" -f -a "schema" -d 'Print the JSON Schema of a document, or list the documents'
-complete -c bbctl -n "__fish_bbctl_using_subcommand help; and not __fish_seen_subcommand_from new validate schema template completions help" -f -a "template" -d 'Work on templates of machines, containers and extensions'
-complete -c bbctl -n "__fish_bbctl_using_subcommand help; and not __fish_seen_subcommand_from new validate schema template completions help" -f -a "completions" -d 'Print the completion script of a shell'
-complete -c bbctl -n "__fish_bbctl_using_subcommand help; and not __fish_seen_subcommand_from new validate schema template completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c bbctl -n "__fish_bbctl_using_subcommand help; and not __fish_seen_subcommand_from new validate plan sync status history rollback suspend resume events logs shell schema doctor tenant host template completions help" -f -a "new" -d 'Make a repository that is valid as it stands'
+complete -c bbctl -n "__fish_bbctl_using_subcommand help; and not __fish_seen_subcommand_from new validate plan sync status history rollback suspend resume events logs shell schema doctor tenant host template completions help" -f -a "validate" -d 'Check a repository without a host: every finding of every file at once'
+complete -c bbctl -n "__fish_bbctl_using_subcommand help; and not __fish_seen_subcommand_from new validate plan sync status history rollback suspend resume events logs shell schema doctor tenant host template completions help" -f -a "plan" -d 'Show what the next pass would change and restart, and why; change nothing'
+complete -c bbctl -n "__fish_bbctl_using_subcommand help; and not __fish_seen_subcommand_from new validate plan sync status history rollback suspend resume events logs shell schema doctor tenant host template completions help" -f -a "sync" -d 'Make a pass now: fetch, compile, apply'
+complete -c bbctl -n "__fish_bbctl_using_subcommand help; and not __fish_seen_subcommand_from new validate plan sync status history rollback suspend resume events logs shell schema doctor tenant host template completions help" -f -a "status" -d 'Show every tenant, or all that is known of one'
+complete -c bbctl -n "__fish_bbctl_using_subcommand help; and not __fish_seen_subcommand_from new validate plan sync status history rollback suspend resume events logs shell schema doctor tenant host template completions help" -f -a "history" -d 'Show what happened to a tenant, and the generations that can be rolled back to'
+complete -c bbctl -n "__fish_bbctl_using_subcommand help; and not __fish_seen_subcommand_from new validate plan sync status history rollback suspend resume events logs shell schema doctor tenant host template completions help" -f -a "rollback" -d 'Make an older generation of a tenant current; its newer commit stays out until another one arrives'
+complete -c bbctl -n "__fish_bbctl_using_subcommand help; and not __fish_seen_subcommand_from new validate plan sync status history rollback suspend resume events logs shell schema doctor tenant host template completions help" -f -a "suspend" -d 'Have passes leave a tenant alone; what runs goes on'
+complete -c bbctl -n "__fish_bbctl_using_subcommand help; and not __fish_seen_subcommand_from new validate plan sync status history rollback suspend resume events logs shell schema doctor tenant host template completions help" -f -a "resume" -d 'Have passes care for a suspended tenant again'
+complete -c bbctl -n "__fish_bbctl_using_subcommand help; and not __fish_seen_subcommand_from new validate plan sync status history rollback suspend resume events logs shell schema doctor tenant host template completions help" -f -a "events" -d 'Show what happened on this host, oldest first'
+complete -c bbctl -n "__fish_bbctl_using_subcommand help; and not __fish_seen_subcommand_from new validate plan sync status history rollback suspend resume events logs shell schema doctor tenant host template completions help" -f -a "logs" -d 'Show the journal of a tenant or of one of its workloads'
+complete -c bbctl -n "__fish_bbctl_using_subcommand help; and not __fish_seen_subcommand_from new validate plan sync status history rollback suspend resume events logs shell schema doctor tenant host template completions help" -f -a "shell" -d 'Run a command in a workload, a shell by default; passes input, output and exit status'
+complete -c bbctl -n "__fish_bbctl_using_subcommand help; and not __fish_seen_subcommand_from new validate plan sync status history rollback suspend resume events logs shell schema doctor tenant host template completions help" -f -a "schema" -d 'Print the JSON Schema of a document, or list the documents'
+complete -c bbctl -n "__fish_bbctl_using_subcommand help; and not __fish_seen_subcommand_from new validate plan sync status history rollback suspend resume events logs shell schema doctor tenant host template completions help" -f -a "doctor" -d 'Check the host: what it has, what it keeps, and what to do where something is wrong'
+complete -c bbctl -n "__fish_bbctl_using_subcommand help; and not __fish_seen_subcommand_from new validate plan sync status history rollback suspend resume events logs shell schema doctor tenant host template completions help" -f -a "tenant" -d 'Change the registry of tenants: each change is a commit in the system repository'
+complete -c bbctl -n "__fish_bbctl_using_subcommand help; and not __fish_seen_subcommand_from new validate plan sync status history rollback suspend resume events logs shell schema doctor tenant host template completions help" -f -a "host" -d 'Work on the host itself'
+complete -c bbctl -n "__fish_bbctl_using_subcommand help; and not __fish_seen_subcommand_from new validate plan sync status history rollback suspend resume events logs shell schema doctor tenant host template completions help" -f -a "template" -d 'Work on templates of machines, containers and extensions'
+complete -c bbctl -n "__fish_bbctl_using_subcommand help; and not __fish_seen_subcommand_from new validate plan sync status history rollback suspend resume events logs shell schema doctor tenant host template completions help" -f -a "completions" -d 'Print the completion script of a shell'
+complete -c bbctl -n "__fish_bbctl_using_subcommand help; and not __fish_seen_subcommand_from new validate plan sync status history rollback suspend resume events logs shell schema doctor tenant host template completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c bbctl -n "__fish_bbctl_using_subcommand help; and __fish_seen_subcommand_from new" -f -a "system" -d 'A system repository: the registry of tenants and the rules of the host'
 complete -c bbctl -n "__fish_bbctl_using_subcommand help; and __fish_seen_subcommand_from new" -f -a "tenant" -d 'A tenant repository'
+complete -c bbctl -n "__fish_bbctl_using_subcommand help; and __fish_seen_subcommand_from tenant" -f -a "add" -d 'Register a tenant'
+complete -c bbctl -n "__fish_bbctl_using_subcommand help; and __fish_seen_subcommand_from tenant" -f -a "remove" -d 'Take a tenant out of the registry; its data is kept for the retention time'
+complete -c bbctl -n "__fish_bbctl_using_subcommand help; and __fish_seen_subcommand_from tenant" -f -a "list" -d 'List the tenants of the registry in force'
+complete -c bbctl -n "__fish_bbctl_using_subcommand help; and __fish_seen_subcommand_from host" -f -a "init" -d 'Make this host follow a system repository'
 complete -c bbctl -n "__fish_bbctl_using_subcommand help; and __fish_seen_subcommand_from template" -f -a "validate" -d 'Check a template: its metadata, and the trees that its type must have'

@@ -6,6 +6,7 @@ use crate::ui::Ui;
 use bitbuilder_core::model::Name;
 use bitbuilder_host::host::Host;
 use bitbuilder_host::paths::HostRoot;
+use bitbuilder_host::sim::SimHost;
 use bitbuilder_host::systemd::SystemdHost;
 use std::path::PathBuf;
 
@@ -31,8 +32,8 @@ impl Context {
 
     /// The host that the command is about.
     pub(crate) fn host(&self) -> Result<Box<dyn Host>, CommandError> {
-        if self.sim.is_some() {
-            return Err(CommandError::refused("simulated hosts are not there yet"));
+        if let Some(directory) = &self.sim {
+            return Ok(Box::new(SimHost::open(directory)?));
         }
         Ok(Box::new(SystemdHost::new(HostRoot::new("/"))))
     }

@@ -10,7 +10,10 @@ fn root() -> PathBuf {
 fn bbctl(arguments: &[&str], directory: &Path) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_bbctl"));
     let command = command.args(arguments).current_dir(directory);
-    command.env_remove("BBCTL_SIM").output().unwrap()
+    command
+        .env_remove("BBCTL_SIM")
+        .output()
+        .expect("bbctl starts")
 }
 
 fn valid_without_findings(arguments: &[&str], directory: &Path) {

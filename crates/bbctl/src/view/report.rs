@@ -5,7 +5,7 @@ use crate::context::Context;
 use crate::error::CommandError;
 use crate::ui::{Style, Ui, paint};
 use bitbuilder_core::finding::Finding;
-use bitbuilder_core::plan::{TextOptions, text};
+use bitbuilder_core::plan::{Action, Plan, TextOptions, text};
 use bitbuilder_core::report::{escape, render_findings};
 use bitbuilder_host::apply::{self, StepResult};
 use bitbuilder_host::reconcile::{Event, Report, SystemReport, TenantReport, Verdict};
@@ -33,17 +33,24 @@ impl<'a> Progress<'a> {
             Event::Waiting => self.line("waiting for another pass to end"),
             Event::Fetching { tenant: None } => self.line("fetching the system repository"),
             Event::Fetching { tenant: Some(id) } => self.line(&format!("{id}: fetching")),
-            Event::Planned { plan } => self.ui.note(&text(
-                plan,
-                &TextOptions {
-                    color: self.ui.color_errors,
-                    diffs: false,
-                },
-            )),
+            Event::Planned { plan } => self.plan(plan),
             Event::Apply { inner } => self.step(inner),
             // The result says it.
             Event::Finished { .. } => {}
         }
+    }
+
+    /// What happens, without the files: `bbctl plan` shows them.
+    fn plan(&self, plan: &Plan) {
+        let mut plan = plan.clone();
+        plan.changes.clear();
+        plan.steps
+            .retain(|step| !matches!(step.action, Action::MakeDirectory(_)));
+        let options = TextOptions {
+            color: self.ui.color_errors,
+            diffs: false,
+        };
+        self.ui.note(&text(&plan, &options));
     }
 
     fn step(&self, event: &apply::Event) {
@@ -128,10 +135,13 @@ fn verdict(ui: &Ui, report: &TenantReport) -> String {
     if let Some(generation) = report.generation {
         line.push_str(&format!(", generation {generation}"));
     }
-    if let Some(commit) = &report.commit {
-        line.push_str(&format!(", commit {}", short(commit)));
+    let error = report.error.as_deref().unwrap_or_default();
+    if let Some(commit) = report.commit.as_deref().map(short)
+        && !error.contains(commit)
+    {
+        line.push_str(&format!(", commit {commit}"));
     }
-    if let Some(error) = &report.error {
+    if !error.is_empty() {
         line.push_str(&format!(": {}", escape(error)));
     }
     line

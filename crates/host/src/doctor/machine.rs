@@ -3,9 +3,11 @@
 use super::Check;
 use crate::git::{GitError, Invocation};
 use crate::host::{Host, HostError};
+use crate::paths::HostRoot;
 use crate::tool::Tool;
 use bitbuilder_core::resolve::HostFacts;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -16,10 +18,25 @@ const KERNEL: (u32, u32) = (6, 0);
 /// The clock is wrong before 2025.
 const EARLIEST: u64 = 1_735_689_600;
 const MIB: u64 = 1 << 20;
+/// Programs and units that an installation has.
+const INSTALLED: [&str; 9] = [
+    "/usr/lib/bitbuilder/agent",
+    "/usr/lib/systemd/system-generators/tenant-generator",
+    "/usr/lib/systemd/system-generators/mount-generator",
+    "/usr/lib/systemd/system/tenant@.service",
+    "/usr/lib/systemd/system/setup-tenant@.service",
+    "/usr/lib/systemd/system/tenant-network@.service",
+    "/usr/lib/systemd/system/tenant-health@.service",
+    "/usr/lib/systemd/system/bitbuilder-sync.service",
+    "/usr/lib/systemd/system/bitbuilder-discover.service",
+];
+/// Of [`INSTALLED`], the first are programs.
+const PROGRAMS: usize = 3;
 
-/// Looks at kernel, systemd, tools, clock and disk.
+/// Looks at what is installed, kernel, systemd, tools, clock and disk.
 pub fn machine(host: &dyn Host) -> Vec<Check> {
     vec![
+        installed(host.root()),
         systemd(host),
         controllers(host),
         kernel(),
@@ -192,4 +209,22 @@ fn disk(host: &dyn Host) -> Check {
             }
         }),
     )
+}
+
+fn installed(root: &HostRoot) -> Check {
+    let lacks = |(at, path): (usize, &&str)| {
+        let metadata = root.join(path).metadata();
+        !metadata.is_ok_and(|found| at >= PROGRAMS || found.permissions().mode() & 0o111 != 0)
+    };
+    let missing: Vec<&str> = INSTALLED
+        .iter()
+        .enumerate()
+        .filter(|entry| lacks(*entry))
+        .map(|(_, path)| *path)
+        .collect();
+    if missing.is_empty() {
+        return Check::ok("installation", "programs, generators and units are there");
+    }
+    let message = format!("missing or not executable: {}", missing.join(", "));
+    Check::fail("installation", message, "install the package again")
 }

@@ -1,7 +1,7 @@
 //! Whether a host has what it needs, and whether what it keeps is whole.
 //!
-//! - [`machine()`]: kernel, systemd, tools, disk: of the machine that this program runs on.
-//! - [`state()`]: files of the host, real or simulated: what is installed, templates, tenants and their generations.
+//! - [`machine()`]: programs, kernel, systemd, tools, disk: of the machine that this program runs on.
+//! - [`state()`]: files of the host, real or simulated: templates, tenants and their generations.
 
 mod machine;
 mod state;

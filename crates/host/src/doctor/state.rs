@@ -7,31 +7,15 @@ use crate::observe::{damaged_templates, templates};
 use crate::paths::HostRoot;
 use crate::reconcile::{EffectiveTenant, effective_registry, read_config};
 use bitbuilder_core::model::Name;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-/// Programs and units that an installation has.
-const INSTALLED: [&str; 9] = [
-    "/usr/lib/bitbuilder/agent",
-    "/usr/lib/systemd/system-generators/tenant-generator",
-    "/usr/lib/systemd/system-generators/mount-generator",
-    "/usr/lib/systemd/system/tenant@.service",
-    "/usr/lib/systemd/system/setup-tenant@.service",
-    "/usr/lib/systemd/system/tenant-network@.service",
-    "/usr/lib/systemd/system/tenant-health@.service",
-    "/usr/lib/systemd/system/bitbuilder-sync.service",
-    "/usr/lib/systemd/system/bitbuilder-discover.service",
-];
-/// Of [`INSTALLED`], the first are programs.
-const PROGRAMS: usize = 3;
 /// Where the generators of the running system have written to.
 const GENERATED: &str = "/run/systemd/generator";
 
-/// Looks at what is installed, at templates, and at every tenant's generation.
+/// Looks at templates, and at every tenant's generation.
 pub fn state(host: &dyn Host) -> Vec<Check> {
     let root = host.root();
     let mut checks = vec![
-        installed(root),
         Check::of("templates", container_templates(root)),
         Check::of("system", system(root)),
     ];
@@ -43,24 +27,6 @@ pub fn state(host: &dyn Host) -> Vec<Check> {
         Err(error) => checks.push(damaged("registry", &error)),
     }
     checks
-}
-
-fn installed(root: &HostRoot) -> Check {
-    let lacks = |(at, path): (usize, &&str)| {
-        let metadata = root.join(path).metadata();
-        !metadata.is_ok_and(|found| at >= PROGRAMS || found.permissions().mode() & 0o111 != 0)
-    };
-    let missing: Vec<&str> = INSTALLED
-        .iter()
-        .enumerate()
-        .filter(|entry| lacks(*entry))
-        .map(|(_, path)| *path)
-        .collect();
-    if missing.is_empty() {
-        return Check::ok("installation", "programs, generators and units are there");
-    }
-    let message = format!("missing or not executable: {}", missing.join(", "));
-    Check::fail("installation", message, "install the package again")
 }
 
 fn container_templates(root: &HostRoot) -> Result<Check, HostError> {

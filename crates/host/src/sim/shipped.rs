@@ -59,7 +59,7 @@ pub(super) fn install(root: &HostRoot) -> Result<(), HostError> {
     put(template.join("metadata.json"), TEMPLATE)?;
     put(
         template.join("digest"),
-        &format!("{}\n", sha256(TEMPLATE.as_bytes())),
+        &format!("sha256:{}\n", sha256(TEMPLATE.as_bytes())),
     )?;
-    atomic::make_directories(&template.join("rootfs"))
+    atomic::make_directories(&template.join("rootfs/usr"))
 }

@@ -137,7 +137,7 @@ fn commit(repository: &Repository, proposal: &Proposal<'_>) -> Result<String, So
         base = Some(object_id(&read_commit(repository, parent)?.tree)?);
         parents.push(object_id(parent)?);
     }
-    let files: Vec<(Vec<&str>, &[u8])> = proposal
+    let files: Vec<File<'_>> = proposal
         .files
         .iter()
         .map(|(path, content)| (path.split('/').collect(), content.as_slice()))
@@ -167,17 +167,20 @@ fn signature(author: &Author) -> gix::actor::Signature {
     }
 }
 
-/// Writes the tree `base` with `files` in it, given as parts of their paths.
+/// A file: the parts of its path, and its content.
+type File<'f> = (Vec<&'f str>, &'f [u8]);
+
+/// Writes the tree `base` with `files` in it.
 fn write_tree(
     repository: &Repository,
     base: Option<ObjectId>,
-    files: &[(Vec<&str>, &[u8])],
+    files: &[File<'_>],
 ) -> Result<ObjectId, SourceError> {
     let mut entries = match base {
         Some(id) => read_entries(repository, id)?,
         None => Vec::new(),
     };
-    let mut below: BTreeMap<&str, Vec<(Vec<&str>, &[u8])>> = BTreeMap::new();
+    let mut below: BTreeMap<&str, Vec<File<'_>>> = BTreeMap::new();
     for (path, content) in files {
         match path.as_slice() {
             [] => {}
