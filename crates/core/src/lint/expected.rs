@@ -22,6 +22,12 @@ pub(super) struct Expected<'a> {
     pub(super) ports: Vec<(String, u16)>,
     pub(super) networks: Vec<&'a NetworkAllocation>,
     pub(super) machines: Vec<Machine<'a>>,
+    /// Places in `machines`, by name of the workload.
+    by_workload: BTreeMap<&'a str, usize>,
+    /// Places in `machines` and what the unit is there, by unit; `None` for the service of a check.
+    by_unit: BTreeMap<String, (usize, Option<UnitKind>)>,
+    /// What the names of mounts below the tenant's directory begin with.
+    mounts: String,
 }
 
 /// A workload that has an allocation.
@@ -49,17 +55,19 @@ impl<'a> Expected<'a> {
                 peer: format!("p{}", &sha256(allocated.link.as_bytes())[..14]),
             })
         };
-        let machines = allocation
+        let machines: Vec<Machine<'a>> = allocation
             .machines
             .iter()
             .map(|(workload, machine)| Machine {
                 workload,
                 name: &machine.machine,
                 interfaces: machine.interfaces.iter().filter_map(interface).collect(),
-            });
+            })
+            .collect();
+        let id = &bounds.registration.id;
         let ports = allocation.ports.iter();
         Self {
-            id: &bounds.registration.id,
+            id,
             registration: bounds.registration,
             templates: bounds.templates,
             uid_base: allocation.uid_base,
@@ -67,7 +75,14 @@ impl<'a> Expected<'a> {
                 .map(|(protocol, port)| (protocol.to_string(), *port))
                 .collect(),
             networks: allocation.networks.values().collect(),
-            machines: machines.collect(),
+            by_workload: machines
+                .iter()
+                .enumerate()
+                .map(|(index, machine)| (machine.workload.as_str(), index))
+                .collect(),
+            by_unit: units(&machines),
+            mounts: format!("{}-", escape_path(&format!("/var/lib/tenants/{id}"))),
+            machines,
         }
     }
 
@@ -93,37 +108,30 @@ impl<'a> Expected<'a> {
 
     /// The workload of this name.
     pub(super) fn machine(&self, workload: &str) -> Option<&Machine<'a>> {
-        let mut machines = self.machines.iter();
-        machines.find(|machine| machine.workload.as_str() == workload)
+        self.machines.get(*self.by_workload.get(workload)?)
     }
 
-    /// The workload that `unit` runs or checks, as what.
+    /// The workload that `unit` runs or checks.
     pub(super) fn machine_of(&self, unit: &str) -> Option<&Machine<'a>> {
-        self.machines.iter().find(|machine| {
-            [machine.unit(), machine.timer(), machine.check()].contains(&unit.to_owned())
-        })
+        self.machines.get(self.by_unit.get(unit)?.0)
     }
 
     /// What `unit` is, if it may be the tenant's; `None` for everything else on the host.
     pub(super) fn kind(&self, unit: &str) -> Option<UnitKind> {
-        if unit == self.slice() {
-            return Some(UnitKind::Slice);
+        if let Some((_, kind)) = self.by_unit.get(unit) {
+            return *kind;
         }
-        if unit == self.tenant() {
-            return Some(UnitKind::Tenant);
+        if unit.starts_with(&self.mounts) && unit.ends_with(".mount") {
+            return Some(UnitKind::Mount);
         }
-        if unit == self.network() {
-            return Some(UnitKind::Network);
-        }
-        if let Some(machine) = self.machine_of(unit) {
-            return match unit {
-                unit if unit == machine.unit() => Some(UnitKind::Workload),
-                unit if unit == machine.timer() => Some(UnitKind::Health),
-                _ => None,
-            };
-        }
-        let below = format!("{}-", escape_path(&self.home()));
-        (unit.starts_with(&below) && unit.ends_with(".mount")).then_some(UnitKind::Mount)
+        let own = [
+            (self.slice(), UnitKind::Slice),
+            (self.tenant(), UnitKind::Tenant),
+            (self.network(), UnitKind::Network),
+        ];
+        own.into_iter()
+            .find(|(name, _)| name == unit)
+            .map(|(_, kind)| kind)
     }
 
     /// The allocation of the link of a network.
@@ -145,6 +153,21 @@ impl<'a> Expected<'a> {
             .map(|image| (image.digest.as_str(), image.root.as_str()))
             .collect()
     }
+}
+
+/// Units of all workloads.
+fn units(machines: &[Machine<'_>]) -> BTreeMap<String, (usize, Option<UnitKind>)> {
+    machines
+        .iter()
+        .enumerate()
+        .flat_map(|(index, machine)| {
+            [
+                (machine.unit(), (index, Some(UnitKind::Workload))),
+                (machine.timer(), (index, Some(UnitKind::Health))),
+                (machine.check(), (index, None)),
+            ]
+        })
+        .collect()
 }
 
 impl Machine<'_> {

@@ -31,6 +31,7 @@ use crate::desired::Templates;
 use crate::finding::{Finding, Origin};
 use crate::model::Registration;
 use expected::Expected;
+use std::collections::BTreeSet;
 
 /// Most findings of one check: a set that is wrong all over needs no complete list.
 const FINDINGS_MAX: usize = 100;
@@ -52,6 +53,11 @@ pub fn check(artefacts: &Artefacts, bounds: &Bounds<'_>) -> Vec<Finding> {
     let mut lint = Lint {
         artefacts,
         expected: &expected,
+        units: artefacts
+            .units
+            .iter()
+            .map(|unit| unit.name.as_str())
+            .collect(),
         findings: Vec::new(),
     };
     set::check(&mut lint);
@@ -76,6 +82,8 @@ pub fn check(artefacts: &Artefacts, bounds: &Bounds<'_>) -> Vec<Finding> {
 struct Lint<'a> {
     artefacts: &'a Artefacts,
     expected: &'a Expected<'a>,
+    /// Names of the set's units.
+    units: BTreeSet<&'a str>,
     findings: Vec<Finding>,
 }
 
@@ -125,6 +133,6 @@ impl<'a> Lint<'a> {
 
     /// Whether the set has the unit `name`.
     fn owns(&self, name: &str) -> bool {
-        self.artefacts.units.iter().any(|unit| unit.name == name)
+        self.units.contains(name)
     }
 }

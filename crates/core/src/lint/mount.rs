@@ -79,8 +79,11 @@ fn is_image(expected: &Expected<'_>, what: &str, at: &str, options: &str) -> boo
 /// The overlay of a container, of this tenant's layers and of its own upper directory.
 fn is_root(lint: &Lint<'_>, at: &str, options: &str) -> bool {
     let expected = lint.expected;
-    let mut machines = expected.machines.iter();
-    let Some(machine) = machines.find(|machine| machine.root(expected) == at) else {
+    let containers = format!("{}/containers/", expected.home());
+    let workload = at
+        .strip_prefix(&containers)
+        .and_then(|rest| rest.strip_suffix("/rootfs"));
+    let Some(machine) = workload.and_then(|workload| expected.machine(workload)) else {
         return false;
     };
     let home = machine.home(expected);

@@ -61,8 +61,17 @@ fn bridge(
     let own6 = network
         .ipv6
         .map(|prefix| format!("{}/64", gateway6(prefix)));
+    let expected = lint.expected;
+    let machines = || {
+        let all = expected.interfaces();
+        all.filter(|own| own.network.link == network.link)
+    };
+    let macs: BTreeSet<&str> = machines().map(|own| own.allocated.mac.as_str()).collect();
+    let addresses: BTreeSet<String> = machines()
+        .map(|own| own.allocated.address.to_string())
+        .collect();
     let prefix6 = network.ipv6.map(|prefix| format!("{prefix}/64"));
-    each(lint, path, settings, |lint, s| {
+    each(lint, path, settings, |_, s| {
         let value = s.value;
         let switch = matches!(value, "yes" | "no");
         match (s.section, s.key) {
@@ -86,16 +95,8 @@ fn bridge(
                 "DHCPServer",
                 "EmitNTP" | "EmitSIP" | "EmitPOP3" | "EmitSMTP" | "EmitLPR" | "EmitTimezone",
             ) => value == "no",
-            ("DHCPServerStaticLease", "MACAddress") => {
-                let mut own = lint.expected.interfaces();
-                own.any(|own| own.network.link == network.link && own.allocated.mac == value)
-            }
-            ("DHCPServerStaticLease", "Address") => {
-                let mut own = lint.expected.interfaces();
-                own.any(|own| {
-                    own.network.link == network.link && own.allocated.address.to_string() == value
-                })
-            }
+            ("DHCPServerStaticLease", "MACAddress") => macs.contains(value),
+            ("DHCPServerStaticLease", "Address") => addresses.contains(value),
             ("IPv6SendRA", "EmitDNS" | "EmitDomains") => value == "no",
             ("IPv6Prefix", "Prefix") => Some(value) == prefix6.as_deref(),
             _ => false,
@@ -121,11 +122,13 @@ fn leases(lint: &mut Lint<'_>, path: &str, settings: &[Assignment<'_>]) {
 }
 
 fn ports(lint: &mut Lint<'_>, path: &str, settings: &[Assignment<'_>]) {
-    each(lint, path, settings, |lint, s| match (s.section, s.key) {
-        ("Match", "Name") => s.value.split(' ').all(|name| {
-            let mut own = lint.expected.interfaces();
-            own.any(|own| own.allocated.link == name || own.peer == name)
-        }),
+    let expected = lint.expected;
+    let own: BTreeSet<&str> = expected
+        .interfaces()
+        .flat_map(|own| [own.allocated.link.as_str(), own.peer.as_str()])
+        .collect();
+    each(lint, path, settings, |_, s| match (s.section, s.key) {
+        ("Match", "Name") => s.value.split(' ').all(|name| own.contains(name)),
         ("Link", "Unmanaged") => s.value == "yes",
         _ => false,
     });

@@ -2,6 +2,7 @@
 
 use crate::lint::expected::{Expected, GROUP};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 type Rule = Vec<Value>;
 
@@ -172,9 +173,9 @@ pub(super) fn between(expected: &Expected<'_>, rules: &[Rule]) -> bool {
         && within.iter().all(|rule| known.contains(rule))
 }
 
-/// What a port may say of itself, by the name of the set.
-pub(super) fn spoken_for(expected: &Expected<'_>, set: &str) -> Vec<Value> {
-    let mut known = Vec::new();
+/// What a port may say of itself, by the name of the set; as JSON, which can be sorted.
+pub(super) fn spoken_for(expected: &Expected<'_>, set: &str) -> BTreeSet<String> {
+    let mut known: Vec<Value> = Vec::new();
     for own in expected.interfaces() {
         let link = own.allocated.link.as_str();
         let pair = |value: Value| json!({"concat": [link, value]});
@@ -186,7 +187,7 @@ pub(super) fn spoken_for(expected: &Expected<'_>, set: &str) -> Vec<Value> {
             _ => {}
         }
     }
-    known
+    known.iter().map(Value::to_string).collect()
 }
 
 /// Nobody speaks for another.

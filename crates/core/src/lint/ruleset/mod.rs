@@ -158,7 +158,10 @@ fn inet(expected: &Expected<'_>, table: &Table, wrong: &mut Vec<String>) {
 fn bridge(expected: &Expected<'_>, table: &Table, wrong: &mut Vec<String>) {
     for (name, elements) in &table.sets {
         let known = guards::spoken_for(expected, name);
-        if !elements.iter().all(|element| known.contains(element)) {
+        if !elements
+            .iter()
+            .all(|element| known.contains(&element.to_string()))
+        {
             wrong.push(format!("set `{name}` holds what is not this tenant's"));
         }
     }
