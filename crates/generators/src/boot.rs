@@ -2,6 +2,7 @@
 //!
 //! The renderer of the generation wrote them, as root; but a file can be damaged, and what is placed here outranks the
 //! units of the host. So a link says everything: its name must be the tenant's, and its target follows from its name.
+//! Whether the target is there is not asked: a generation is complete or not current, and systemd tells of a dangling link.
 
 use crate::names::{self, Names};
 
@@ -61,76 +62,84 @@ pub(crate) enum Target<'a> {
     Shipped(&'a str),
 }
 
-/// Reads all links of a generation.
+/// A file of links, each of which is the tenant's.
+#[derive(Debug, Default)]
+pub(crate) struct Links(String);
+
+impl Links {
+    /// The links, in the order of the file.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Link<'_>> {
+        self.0.lines().filter_map(|line| {
+            let (path, target) = line.split_once('\t')?;
+            let target = if target.starts_with('/') {
+                Target::Shipped(target)
+            } else {
+                Target::Own(target)
+            };
+            Some(Link { path, target })
+        })
+    }
+}
+
+/// Checks all links of a generation.
 ///
 /// # Errors
 /// The first line that is not a link of the tenant: its number, from 1, and why.
-pub(crate) fn parse<'a>(
+pub(crate) fn check(
     generator: Generator,
-    text: &'a [u8],
+    text: Vec<u8>,
     names: &Names<'_>,
-) -> Result<Vec<Link<'a>>, (usize, &'static str)> {
-    let text = std::str::from_utf8(text).map_err(|error| {
-        let before = &text[..error.valid_up_to()];
+) -> Result<Links, (usize, &'static str)> {
+    let text = String::from_utf8(text).map_err(|error| {
+        let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
         (line, "it is not UTF-8")
     })?;
-    if text.is_empty() {
-        // A tenant without containers has no mounts; none is without a slice.
-        return match generator {
-            Generator::Tenant => Err((1, "the file is empty")),
-            Generator::Mount => Ok(Vec::new()),
-        };
+    // A tenant without containers has no mounts; none is without a slice.
+    if text.is_empty() && generator == Generator::Tenant {
+        return Err((1, "the file is empty"));
     }
-    let mut links = Vec::with_capacity(text.len() / 64);
     for (index, line) in text.split_inclusive('\n').enumerate() {
-        let link = line
-            .strip_suffix('\n')
+        line.strip_suffix('\n')
             .ok_or("the line is cut off")
-            .and_then(|line| parse_line(generator, line, names))
+            .and_then(|line| check_line(generator, line, names))
             .map_err(|reason| (index + 1, reason))?;
-        links.push(link);
     }
-    Ok(links)
+    Ok(Links(text))
 }
 
-fn parse_line<'a>(
-    generator: Generator,
-    line: &'a str,
-    names: &Names<'_>,
-) -> Result<Link<'a>, &'static str> {
+fn check_line(generator: Generator, line: &str, names: &Names<'_>) -> Result<(), &'static str> {
     let (path, target) = line.split_once('\t').ok_or("it has no tab")?;
-    let unit = match path.split_once('/') {
+    let belongs = match path.split_once('/') {
         None => {
             let unit = path.strip_suffix(".d").unwrap_or(path);
             if !names.owns(unit) {
                 return Err("the link is not named like a unit of this tenant");
             }
-            path
+            is_own(target, generator.directory(), path)
         }
         Some((directory, unit)) => {
             if !names.owns(unit) {
                 return Err("it pulls in what is not a unit of this tenant");
             }
-            if !pulls(directory, unit, names) {
+            if !may_pull(directory, unit, names) {
                 return Err("the unit that pulls in is not one of this tenant");
             }
-            unit
+            match names::template(unit) {
+                Some((name, suffix)) => is_shipped(target, name, suffix),
+                None => is_own(target, generator.directory(), unit),
+            }
         }
     };
-    let target = if path.contains('/')
-        && let Some((name, suffix)) = names::template(unit)
-    {
-        shipped(target, name, suffix)
+    if belongs {
+        Ok(())
     } else {
-        own(target, generator.directory(), unit)
-    };
-    let target = target.ok_or("the target does not belong to the link")?;
-    Ok(Link { path, target })
+        Err("the target does not belong to the link")
+    }
 }
 
 /// Whether `unit`, the tenant's, may be in `directory`.
-fn pulls(directory: &str, unit: &str, names: &Names<'_>) -> bool {
+fn may_pull(directory: &str, unit: &str, names: &Names<'_>) -> bool {
     if directory == "multi-user.target.wants" {
         return names.is_tenant(unit);
     }
@@ -140,18 +149,18 @@ fn pulls(directory: &str, unit: &str, names: &Names<'_>) -> bool {
         .is_some_and(|of| names.owns(of))
 }
 
-/// `target` if it is the shipped template `<name>@.<suffix>`.
-fn shipped<'a>(target: &'a str, name: &str, suffix: &str) -> Option<Target<'a>> {
-    let rest = target
-        .strip_prefix(names::SHIPPED)?
-        .strip_prefix(name)?
-        .strip_prefix("@.")?;
-    (rest == suffix).then_some(Target::Shipped(target))
+/// Whether `target` is the shipped template `<name>@.<suffix>`.
+fn is_shipped(target: &str, name: &str, suffix: &str) -> bool {
+    target
+        .strip_prefix(names::SHIPPED)
+        .and_then(|rest| rest.strip_prefix(name))
+        .and_then(|rest| rest.strip_prefix("@."))
+        == Some(suffix)
 }
 
-/// `target` if it is `<directory><name>` of the generation.
-fn own<'a>(target: &'a str, directory: &str, name: &str) -> Option<Target<'a>> {
-    (target.strip_prefix(directory)? == name).then_some(Target::Own(target))
+/// Whether `target` is `<directory><name>` of the generation.
+fn is_own(target: &str, directory: &str, name: &str) -> bool {
+    target.strip_prefix(directory) == Some(name)
 }
 
 #[cfg(test)]
@@ -164,7 +173,7 @@ mod tests {
 
     fn parsed(text: &[u8]) -> Result<usize, (usize, &'static str)> {
         let names = Names::new("a").unwrap();
-        parse(Generator::Tenant, text, &names).map(|links| links.len())
+        check(Generator::Tenant, text.to_vec(), &names).map(|links| links.iter().count())
     }
 
     #[test]

@@ -19,13 +19,13 @@ pub(crate) fn directory(directory: impl AsFd, path: impl Arg) -> Result<OwnedFd,
     rustix::fs::openat(directory, path, flags, Mode::empty())
 }
 
-/// Replaces the content of `buffer` by the content of the regular file `file`: at most `limit` bytes, else `EFBIG`.
-pub(crate) fn read(file: &OwnedFd, buffer: &mut Vec<u8>, limit: usize) -> Result<(), Errno> {
-    buffer.clear();
+/// The content of the regular file `file`: at most `limit` bytes, else `EFBIG`.
+pub(crate) fn read(file: &OwnedFd, limit: usize) -> Result<Vec<u8>, Errno> {
+    let mut buffer = Vec::new();
     loop {
         // Grows by doubling.
         buffer.reserve(4096);
-        match rustix::io::read(file, spare_capacity(buffer)) {
+        match rustix::io::read(file, spare_capacity(&mut buffer)) {
             Ok(0) => break,
             Ok(_) if buffer.len() > limit => return Err(Errno::FBIG),
             Ok(_) | Err(Errno::INTR) => {}
@@ -36,7 +36,7 @@ pub(crate) fn read(file: &OwnedFd, buffer: &mut Vec<u8>, limit: usize) -> Result
     if buffer.is_empty() && !is_regular(file)? {
         return Err(Errno::INVAL);
     }
-    Ok(())
+    Ok(buffer)
 }
 
 fn is_regular(file: &OwnedFd) -> Result<bool, Errno> {

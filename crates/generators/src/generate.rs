@@ -1,17 +1,20 @@
 //! One run of a generator.
 
-use crate::boot::{self, Generator, Target};
+use crate::boot::{self, Generator, Links};
 use crate::names::Names;
-use crate::output::Output;
+use crate::output::{self, Output};
 use crate::registry::{self, Tenant};
 use crate::{file, names};
 use rustix::fd::OwnedFd;
-use rustix::fs::{Access, AtFlags, CWD};
+use rustix::fs::{AtFlags, CWD};
 use rustix::io::Errno;
 use std::fmt;
 use std::io;
 use std::path::Path;
+use std::thread;
 
+/// So many tenants are worth a second thread.
+const MANY: usize = 64;
 const TENANTS: &str = "var/lib/tenants";
 /// Runs the generators again once `/var` is there.
 const DISCOVER: &str = "bitbuilder-discover.service";
@@ -55,128 +58,119 @@ pub fn generate(
     normal: &Path,
     report: &mut dyn FnMut(&Trouble<'_>),
 ) -> io::Result<()> {
-    let mut output = Output::open(normal)?;
+    let normal = output::open(normal)?;
     let root = file::directory(CWD, root)?;
-    let mut text = Vec::new();
-    let read = file::open(&root, registry::PATH)
-        .and_then(|file| file::read(&file, &mut text, registry::LIMIT));
+    let text =
+        file::open(&root, registry::PATH).and_then(|file| file::read(&file, registry::LIMIT));
     let mut all = |cause| {
         report(&Trouble {
             tenant: None,
             cause,
         })
     };
-    match read {
+    match text {
         Err(Errno::NOENT) => {
             if generator == Generator::Tenant
-                && let Err(error) = discover(&mut output)
+                && let Err(error) = discover(&normal)
             {
                 all(format!("{DISCOVER}: {error}"));
             }
-            return Ok(());
         }
         Err(error) => all(format!("/{}: {error}", registry::PATH)),
-        Ok(()) => match registry::parse(&text) {
+        Ok(text) => match registry::parse(&text) {
             Err(error) => all(format!("/{}: {error}", registry::PATH)),
-            Ok(registry) => tenants(generator, &root, &registry.tenants, &mut output, report),
+            Ok(registry) => {
+                // Without the directory, no tenant has a generation.
+                if let Ok(home) = file::directory(&root, TENANTS) {
+                    let generations = Generations { generator, home };
+                    generations.place_all(&registry.tenants, &normal, report);
+                }
+            }
         },
     }
     Ok(())
 }
 
-fn discover(output: &mut Output) -> Result<(), Errno> {
-    output.place_shipped(
+fn discover(normal: &OwnedFd) -> Result<(), Errno> {
+    Output::new(normal).place_shipped(
         &format!("multi-user.target.wants/{DISCOVER}"),
         &format!("{}{DISCOVER}", names::SHIPPED),
     )
 }
 
-fn tenants(
-    generator: Generator,
-    root: &OwnedFd,
-    tenants: &[Tenant<'_>],
-    output: &mut Output,
-    report: &mut dyn FnMut(&Trouble<'_>),
-) {
-    // Without the directory, no tenant has a generation.
-    let Ok(home) = file::directory(root, TENANTS) else {
-        return;
-    };
-    let mut one = One {
-        generator,
-        home,
-        text: Vec::new(),
-        path: String::new(),
-    };
-    for tenant in tenants.iter().filter(|tenant| tenant.enabled) {
-        if let Err(cause) = one.place(&tenant.id, output) {
-            let tenant = Some(&*tenant.id);
-            report(&Trouble { tenant, cause });
-        }
-    }
-}
-
-/// One tenant after the other, with the buffers that they share.
-struct One {
+/// The current generations of all tenants.
+struct Generations {
     generator: Generator,
     /// `/var/lib/tenants/`.
     home: OwnedFd,
-    text: Vec<u8>,
-    path: String,
 }
 
-impl One {
-    fn place(&mut self, id: &str, output: &mut Output) -> Result<(), String> {
-        let names = Names::new(id).ok_or("this is not the id of a tenant")?;
-        self.path_of(id, self.generator.file());
-        let file = match file::open(&self.home, self.path.as_str()) {
-            Err(Errno::NOENT) if self.is_new(id) => return Ok(()),
-            opened => opened.map_err(|error| self.at(error))?,
+impl Generations {
+    /// Places all tenants: many of them on two threads, because one that reads leaves the directory to the other.
+    fn place_all(
+        &self,
+        tenants: &[Tenant<'_>],
+        normal: &OwnedFd,
+        report: &mut dyn FnMut(&Trouble<'_>),
+    ) {
+        let (here, there) = if tenants.len() < MANY {
+            (tenants, &tenants[..0])
+        } else {
+            tenants.split_at(tenants.len() / 2)
         };
-        file::read(&file, &mut self.text, boot::LIMIT).map_err(|error| self.at(error))?;
-        // The lines are borrowed from the text while paths are built beside it.
-        let text = std::mem::take(&mut self.text);
-        let result = self.place_lines(&text, &names, output);
-        self.text = text;
-        result
+        let place = |tenants| self.place(tenants, normal);
+        let troubles = thread::scope(|scope| {
+            let other = (!there.is_empty())
+                .then(|| thread::Builder::new().spawn_scoped(scope, || place(there)));
+            let mut troubles = place(here);
+            troubles.extend(match other {
+                Some(Ok(other)) => other.join().unwrap_or_default(),
+                // No thread is to be had.
+                _ => place(there),
+            });
+            troubles
+        });
+        troubles.iter().for_each(report);
     }
 
-    fn place_lines(
-        &mut self,
-        text: &[u8],
-        names: &Names<'_>,
-        output: &mut Output,
-    ) -> Result<(), String> {
-        let links = boot::parse(self.generator, text, names)
-            .map_err(|(line, reason)| self.at(format_args!("line {line}: {reason}")))?;
-        for link in &links {
-            if let Target::Own(target) = link.target {
-                self.path_of(names.id(), target);
-                rustix::fs::accessat(
-                    &self.home,
-                    self.path.as_str(),
-                    Access::EXISTS,
-                    AtFlags::empty(),
-                )
-                .map_err(|error| self.at(error))?;
+    /// Places one tenant after the other; returns what went wrong.
+    fn place<'t>(&self, tenants: &'t [Tenant<'_>], normal: &OwnedFd) -> Vec<Trouble<'t>> {
+        let mut output = Output::new(normal);
+        let mut troubles = Vec::new();
+        for Tenant { id, enabled } in tenants {
+            let placed = match enabled {
+                true => self.place_one(id, &mut output),
+                false => Ok(()),
+            };
+            if let Err(cause) = placed {
+                troubles.push(Trouble {
+                    tenant: Some(id),
+                    cause,
+                });
             }
         }
+        troubles
+    }
+
+    fn place_one(&self, id: &str, output: &mut Output<'_>) -> Result<(), String> {
+        let links = self.read(id)?;
         output
-            .place(names.id(), &links)
+            .place(id, &links)
             .map_err(|(link, error)| format!("{link}: {error}"))
     }
 
-    /// Makes `path` of the current generation of `id` the path at hand, relative to the home of tenants.
-    fn path_of(&mut self, id: &str, path: &str) {
-        self.path.clear();
-        for part in [id, "/current/", path] {
-            self.path.push_str(part);
-        }
-    }
-
-    /// `what` about the path at hand.
-    fn at(&self, what: impl fmt::Display) -> String {
-        format!("/{TENANTS}/{}: {what}", self.path)
+    /// The links that the current generation of `id` asks for; none when there is no generation yet.
+    fn read(&self, id: &str) -> Result<Links, String> {
+        let names = Names::new(id).ok_or("this is not the id of a tenant")?;
+        let path = format!("{id}/current/{}", self.generator.file());
+        let at = |what: &dyn fmt::Display| format!("/{TENANTS}/{path}: {what}");
+        let text = match file::open(&self.home, path.as_str()) {
+            Err(Errno::NOENT) if self.is_new(id) => return Ok(Links::default()),
+            opened => opened.and_then(|file| file::read(&file, boot::LIMIT)),
+        };
+        let text = text.map_err(|error| at(&error))?;
+        boot::check(self.generator, text, &names)
+            .map_err(|(line, reason)| at(&format_args!("line {line}: {reason}")))
     }
 
     /// Whether the tenant was never given a generation; a link that leads nowhere is damage.

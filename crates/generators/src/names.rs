@@ -30,11 +30,6 @@ impl<'a> Names<'a> {
         })
     }
 
-    /// Its id.
-    pub(crate) fn id(&self) -> &'a str {
-        self.id
-    }
-
     /// Whether `unit`, a full name with its type, belongs to the tenant.
     pub(crate) fn owns(&self, unit: &str) -> bool {
         if !is_unit_name(unit) {

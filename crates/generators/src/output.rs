@@ -1,16 +1,25 @@
 //! The generator directory. Every generator of the host writes into the same one: what is there already stays.
 
-use crate::boot::{Link, Target};
+use crate::boot::{Link, Links, Target};
+use crate::file;
 use rustix::fd::OwnedFd;
-use rustix::fs::{AtFlags, CWD, Mode, OFlags};
+use rustix::fs::{AtFlags, CWD, Mode};
 use rustix::io::Errno;
 use std::path::Path;
 
 const TENANTS: &str = "/var/lib/tenants/";
 
-/// The directory, open.
-pub(crate) struct Output {
-    directory: OwnedFd,
+/// Opens the generator directory at `path`.
+///
+/// # Errors
+/// As open(2).
+pub(crate) fn open(path: &Path) -> Result<OwnedFd, Errno> {
+    file::directory(CWD, path)
+}
+
+/// One writer to the directory; there can be several.
+pub(crate) struct Output<'d> {
+    directory: &'d OwnedFd,
     /// Directory below it that was made last; the links of a generation are sorted.
     last: String,
     /// Whether the one directory that all tenants share is there.
@@ -19,30 +28,22 @@ pub(crate) struct Output {
     target: String,
 }
 
-impl Output {
-    /// Opens the generator directory at `path`.
-    ///
-    /// # Errors
-    /// As open(2).
-    pub(crate) fn open(path: &Path) -> Result<Self, Errno> {
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        Ok(Self {
-            directory: rustix::fs::openat(CWD, path, flags, Mode::empty())?,
+impl<'d> Output<'d> {
+    /// Writes to `directory`.
+    pub(crate) fn new(directory: &'d OwnedFd) -> Self {
+        Self {
+            directory,
             last: String::new(),
             shared: false,
             target: String::new(),
-        })
+        }
     }
 
     /// Makes all links of tenant `id`, or none: the path of the one that could not be made comes with the error.
-    pub(crate) fn place<'a>(
-        &mut self,
-        id: &str,
-        links: &[Link<'a>],
-    ) -> Result<(), (&'a str, Errno)> {
+    pub(crate) fn place<'a>(&mut self, id: &str, links: &'a Links) -> Result<(), (&'a str, Errno)> {
         for (index, link) in links.iter().enumerate() {
             if let Err(error) = self.link(id, link) {
-                self.undo(&links[..index]);
+                self.undo(links.iter().take(index));
                 return Err((link.path, error));
             }
         }
@@ -52,19 +53,19 @@ impl Output {
     /// Makes one link to a file of the host.
     pub(crate) fn place_shipped(&mut self, path: &str, target: &str) -> Result<(), Errno> {
         self.prepare(path)?;
-        rustix::fs::symlinkat(target, &self.directory, path)
+        rustix::fs::symlinkat(target, self.directory, path)
     }
 
-    fn link(&mut self, id: &str, link: &Link<'_>) -> Result<(), Errno> {
+    fn link(&mut self, id: &str, link: Link<'_>) -> Result<(), Errno> {
         self.prepare(link.path)?;
         match link.target {
-            Target::Shipped(target) => rustix::fs::symlinkat(target, &self.directory, link.path),
+            Target::Shipped(target) => rustix::fs::symlinkat(target, self.directory, link.path),
             Target::Own(target) => {
                 self.target.clear();
                 for part in [TENANTS, id, "/current/", target] {
                     self.target.push_str(part);
                 }
-                rustix::fs::symlinkat(self.target.as_str(), &self.directory, link.path)
+                rustix::fs::symlinkat(self.target.as_str(), self.directory, link.path)
             }
         }
     }
@@ -78,7 +79,7 @@ impl Output {
         if (shared && self.shared) || self.last == directory {
             return Ok(());
         }
-        match rustix::fs::mkdirat(&self.directory, directory, Mode::from_raw_mode(0o755)) {
+        match rustix::fs::mkdirat(self.directory, directory, Mode::from_raw_mode(0o755)) {
             Ok(()) | Err(Errno::EXIST) => {}
             Err(error) => return Err(error),
         }
@@ -89,10 +90,10 @@ impl Output {
     }
 
     /// Takes links away again. Directories stay: an empty one pulls in nothing.
-    fn undo(&self, links: &[Link<'_>]) {
+    fn undo<'a>(&self, links: impl Iterator<Item = Link<'a>>) {
         for link in links {
             // There is nothing else to try, and the first error is the one that is reported.
-            let _ = rustix::fs::unlinkat(&self.directory, link.path, AtFlags::empty());
+            let _ = rustix::fs::unlinkat(self.directory, link.path, AtFlags::empty());
         }
     }
 }

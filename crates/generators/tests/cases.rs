@@ -164,6 +164,40 @@ fn a_registry_without_end() {
     assert!(messages[0].contains("File too large"), "{messages:?}");
 }
 
+/// All are placed, and what is damaged is reported in the order of the registry.
+#[test]
+fn tenants_on_two_threads() {
+    let root = tempfile::tempdir().unwrap();
+    let ids: Vec<String> = (0..200).map(|index| format!("t{index}")).collect();
+    let list: Vec<String> = ids.iter().map(|id| format!(r#"{{"id":"{id}"}}"#)).collect();
+    registry(
+        root.path(),
+        &format!(r#"{{"tenants":[{}]}}"#, list.join(",")),
+    );
+    for (index, id) in ids.iter().enumerate() {
+        let home = root.path().join("var/lib/tenants").join(id);
+        fs::create_dir_all(home.join("current")).unwrap();
+        let wants = "/usr/lib/systemd/system/tenant@.service";
+        let text = format!(
+            "multi-user.target.wants/tenant@{id}.service\t{wants}\ntenant-{id}.slice\tsystem/tenant-{id}.slice\n"
+        );
+        let whole = if index % 10 == 3 {
+            text.len() - 1
+        } else {
+            text.len()
+        };
+        fs::write(home.join("current/boot"), &text[..whole]).unwrap();
+    }
+    let (links, messages) = run(Generator::Tenant, root.path());
+    assert_eq!(links.len(), 180 * 2);
+    let named: Vec<&str> = messages
+        .iter()
+        .filter_map(|m| m.split(':').next())
+        .collect();
+    let damaged: Vec<&String> = ids.iter().skip(3).step_by(10).collect();
+    assert_eq!(named, damaged);
+}
+
 #[test]
 fn what_other_generators_made_stays() {
     let root = tempfile::tempdir().unwrap();
