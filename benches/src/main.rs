@@ -1,0 +1,110 @@
+//! Measurements, printed as ratios to what is measured beside them in the same run: `bitbuilder-benches --help`.
+
+mod generators;
+mod measure;
+mod namespace;
+mod refs;
+mod report;
+mod startup;
+mod state;
+
+use anyhow::Context as _;
+use clap::{Parser, Subcommand};
+use measure::Binaries;
+use namespace::Wrapper;
+use report::Row;
+use std::path::PathBuf;
+use std::process::{Command, ExitCode, Stdio};
+
+/// Measurements of BitBuilder Hypervisor. The programs must be built in release mode.
+#[derive(Parser)]
+struct Cli {
+    /// Print JSON instead of a Markdown table.
+    #[arg(long, global = true)]
+    json: bool,
+    /// Directory of the programs that are measured (default: where this one is).
+    #[arg(long, global = true, value_name = "DIR")]
+    binaries: Option<PathBuf>,
+    /// Runs of each measurement; the median counts.
+    #[arg(long, global = true, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..))]
+    runs: u32,
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand, Clone, Copy, PartialEq, Eq)]
+enum What {
+    /// Everything below, each in a process of its own.
+    All,
+    /// The generators beside the bare system calls, podman's quadlet and the shell generator of the requirements.
+    Generators,
+    /// A look at 1,000 references that did not move, beside the bare look-ups.
+    Refs,
+    /// Start of bbctl beside a program that does nothing; validation of 1,000 containers.
+    Startup,
+}
+
+impl What {
+    const EACH: [Self; 3] = [Self::Generators, Self::Refs, Self::Startup];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Generators => "generators",
+            Self::Refs => "refs",
+            Self::Startup => "startup",
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match rows(&cli) {
+        Ok(rows) => {
+            print!("{}", report::print(&rows, cli.json));
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn rows(cli: &Cli) -> anyhow::Result<Vec<Row>> {
+    let binaries = Binaries::new(cli.binaries.clone())?;
+    match cli.what {
+        What::All => {
+            let mut rows = Vec::new();
+            for what in What::EACH {
+                eprintln!("measuring: {}", what.name());
+                let mut command = Command::new(std::env::current_exe()?);
+                rows.extend(again(cli, what, &mut command)?);
+            }
+            Ok(rows)
+        }
+        What::Generators if Wrapper::is_around() => generators::measure(&binaries, cli.runs),
+        What::Generators => {
+            let wrapper = Wrapper::new()?;
+            let mut command = wrapper.command();
+            again(cli, What::Generators, command.arg(std::env::current_exe()?))
+        }
+        What::Refs => refs::measure(cli.runs),
+        What::Startup => startup::measure(&binaries, cli.runs),
+    }
+}
+
+/// Measures in a process of its own: peak memory of a child includes that of the process that starts it.
+fn again(cli: &Cli, what: What, command: &mut Command) -> anyhow::Result<Vec<Row>> {
+    command.args(["--json", "--runs", &cli.runs.to_string()]);
+    if let Some(directory) = &cli.binaries {
+        command.arg("--binaries").arg(directory);
+    }
+    let output = command
+        .arg(what.name())
+        .stderr(Stdio::inherit())
+        .output()
+        .context("cannot run the measurement")?;
+    anyhow::ensure!(output.status.success(), "the measurement failed");
+    Ok(serde_json::from_slice(&output.stdout)?)
+}
