@@ -4,7 +4,7 @@ use crate::console::Console;
 use crate::failure::Failure;
 use bitbuilder_core::finding::{Finding, has_errors};
 use bitbuilder_core::model::Name;
-use bitbuilder_core::plan::{Action, Plan, Step};
+use bitbuilder_core::plan::{Action, TextOptions, text};
 use bitbuilder_core::report::{escape, render_findings};
 use bitbuilder_host::apply::{self, StepResult};
 use bitbuilder_host::observe::{Health, TenantStatus};
@@ -38,7 +38,7 @@ impl<'a> Progress<'a> {
             Event::Waiting => self.console.say("waiting for another pass to end"),
             Event::Fetching { tenant: None } => self.console.say("fetching the system repository"),
             Event::Fetching { tenant: Some(id) } => self.console.say(&format!("{id}: fetching")),
-            Event::Planned { plan } => self.console.say(&plan_text(plan)),
+            Event::Planned { plan } => self.console.say(&text(plan, &self.plan_options())),
             Event::Apply { inner } => {
                 if let Some(line) = step(inner) {
                     self.console.say(&line);
@@ -55,6 +55,13 @@ impl<'a> Progress<'a> {
         }
         if self.verbose && report.tenants.is_empty() {
             self.console.say("no tenant is concerned");
+        }
+    }
+
+    fn plan_options(&self) -> TextOptions {
+        TextOptions {
+            color: self.console.color,
+            diffs: false,
         }
     }
 
@@ -79,8 +86,12 @@ pub(crate) fn complain(report: &Report, console: &Console) {
 
 /// The failure of a pass that could not be made, its findings said.
 pub(crate) fn pass_failure(error: PassError, console: &Console) -> Failure {
-    if let PassError::System { findings: list, .. } = &error {
-        findings(list, &BTreeMap::new(), console);
+    if let PassError::System {
+        findings: list,
+        sources,
+    } = &error
+    {
+        findings(list, sources, console);
     }
     Failure::new(error).next("bbctl doctor")
 }
@@ -109,6 +120,7 @@ fn system(report: &SystemReport, console: &Console) {
     }
 }
 
+/// Shows `findings` in their sources; nothing without findings.
 pub(crate) fn findings(
     findings: &[Finding],
     sources: &BTreeMap<String, String>,
@@ -172,22 +184,6 @@ fn step(event: &apply::Event) -> Option<String> {
             .as_ref()
             .map(|error| format!("the manager did not reload: {}", escape(error))),
     }
-}
-
-fn plan_text(plan: &Plan) -> String {
-    let mut text = format!("{}: plan", plan.tenant);
-    if let Some(commit) = &plan.commit {
-        text.push_str(&format!(" for commit {}", short(commit)));
-    }
-    for Step {
-        action: what,
-        reason,
-        ..
-    } in &plan.steps
-    {
-        text.push_str(&format!("\n  {} ({})", action(what), escape(reason)));
-    }
-    text
 }
 
 fn action(action: &Action) -> String {

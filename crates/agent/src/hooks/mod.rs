@@ -6,3 +6,6 @@ pub mod post_receive;
 pub mod pre_receive;
 
 pub use place::{Place, Source};
+
+#[cfg(test)]
+mod tests;

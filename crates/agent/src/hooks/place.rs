@@ -6,7 +6,7 @@ use anyhow::Context;
 use bitbuilder_core::model::Name;
 use bitbuilder_host::host::Host;
 use bitbuilder_host::paths::HostRoot;
-use bitbuilder_host::reconcile::{PassError, read_config};
+use bitbuilder_host::reconcile::{PassError, embedded_url, read_config};
 use bitbuilder_host::source::{Repository, resolve_ref};
 use std::path::{Path, PathBuf};
 
@@ -39,7 +39,7 @@ impl Place {
             real.with_context(|| path.display().to_string())
         };
         let directory = real(directory)?;
-        let embedded = real(&root.state().join("git"))?;
+        let embedded = real(&root.join(HostRoot::EMBEDDED))?;
         let id = directory
             .file_name()
             .and_then(|name| name.to_str()?.strip_suffix(".git"))
@@ -83,7 +83,7 @@ impl Place {
 
     /// URL under which registry and host know this repository.
     pub fn url(&self) -> String {
-        format!("file:///var/lib/bitbuilder/git/{}.git", self.id())
+        embedded_url(self.id())
     }
 
     /// `system`, or the tenant's id.
