@@ -4,7 +4,7 @@ use crate::console::Console;
 use crate::failure::Failure;
 use bitbuilder_core::finding::{Finding, has_errors};
 use bitbuilder_core::model::Name;
-use bitbuilder_core::plan::{Action, TextOptions, text};
+use bitbuilder_core::plan::{Action, Plan, TextOptions, text};
 use bitbuilder_core::report::{escape, render_findings};
 use bitbuilder_host::apply::{self, StepResult};
 use bitbuilder_host::observe::{Health, TenantStatus};
@@ -38,7 +38,10 @@ impl<'a> Progress<'a> {
             Event::Waiting => self.console.say("waiting for another pass to end"),
             Event::Fetching { tenant: None } => self.console.say("fetching the system repository"),
             Event::Fetching { tenant: Some(id) } => self.console.say(&format!("{id}: fetching")),
-            Event::Planned { plan } => self.console.say(&text(plan, &self.plan_options())),
+            Event::Planned { plan } => {
+                let text = text(&abridged(plan), &self.plan_options());
+                self.console.say(&text);
+            }
             Event::Apply { inner } => {
                 if let Some(line) = step(inner) {
                     self.console.say(&line);
@@ -93,7 +96,14 @@ pub(crate) fn pass_failure(error: PassError, console: &Console) -> Failure {
     {
         findings(list, sources, console);
     }
-    Failure::new(error).next("bbctl doctor")
+    // The others say themselves what to do.
+    let unclear = matches!(&error, PassError::Host(_) | PassError::Source(_));
+    let failure = Failure::new(error);
+    if unclear {
+        failure.next("bbctl doctor")
+    } else {
+        failure
+    }
 }
 
 /// How a tenant does, in one line.
@@ -109,6 +119,17 @@ pub(crate) fn health(status: &TenantStatus) -> String {
         Some(reason) => format!("{}: {word}: {}", status.id, escape(reason)),
         None => format!("{}: {word}", status.id),
     }
+}
+
+/// `plan` without what tells a person who waits nothing: directories, and all the files of a first generation.
+fn abridged(plan: &Plan) -> Plan {
+    let mut plan = plan.clone();
+    plan.steps
+        .retain(|step| !matches!(step.action, Action::MakeDirectory(_)));
+    if plan.from.is_none() {
+        plan.changes.clear();
+    }
+    plan
 }
 
 fn system(report: &SystemReport, console: &Console) {

@@ -63,7 +63,9 @@ fn enter(check: &HealthCheck, words: &[String], stdin: Stdio, limit: Duration) -
 fn last_line(output: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(output);
     let line = text.lines().map(str::trim).rfind(|line| !line.is_empty())?;
-    Some(escape(&line.chars().take(SHOWN).collect::<String>()))
+    let shown = line.chars().take(SHOWN);
+    let shown: String = shown.map(|c| if c == '\t' { ' ' } else { c }).collect();
+    Some(escape(&shown))
 }
 
 #[cfg(test)]
@@ -74,6 +76,7 @@ mod tests {
     #[test]
     fn the_last_line_is_shown() {
         assert_eq!(last_line(b"a\nb\x1b[0m\n\n").unwrap(), "b\\u{1b}[0m");
+        assert_eq!(last_line(b"a\tb\r\n").unwrap(), "a b");
         assert_eq!(last_line(b" \n"), None);
         assert_eq!(last_line(&[b'x'; 1000]).unwrap().len(), SHOWN);
     }
