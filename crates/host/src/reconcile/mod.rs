@@ -25,6 +25,8 @@ mod report;
 mod state;
 mod system;
 mod task;
+#[cfg(test)]
+mod tests;
 
 pub use error::PassError;
 pub use init::{HostConfig, embedded_url, init, read_config};
