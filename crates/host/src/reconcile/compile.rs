@@ -8,6 +8,7 @@ use bitbuilder_core::desired::Templates;
 use bitbuilder_core::digest::sha256_parts;
 use bitbuilder_core::document::read_tenant;
 use bitbuilder_core::finding::{Finding, has_errors};
+use bitbuilder_core::lint::{self, Bounds};
 use bitbuilder_core::model::{Policy, Registration};
 use bitbuilder_core::resolve::{HostFacts, resolve};
 use bitbuilder_core::tree::Tree;
@@ -69,6 +70,12 @@ fn stages(
     let allocation = allocated.map_err(|wrong| findings.extend(wrong)).ok()?;
     let rendered = render::render(&desired, &allocation);
     let artefacts = rendered.map_err(|wrong| findings.extend(wrong)).ok()?;
+    let bounds = Bounds {
+        registration,
+        allocation: &allocation,
+        templates: &ground.templates,
+    };
+    findings.extend(lint::check(&artefacts, &bounds));
     Some(Product {
         enabled: desired.enabled,
         allocation,

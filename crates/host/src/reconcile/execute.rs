@@ -7,11 +7,10 @@ use super::task::Task;
 use super::{Event, PassError, TenantReport, Verdict};
 use crate::apply::{Apply, Work};
 use crate::atomic;
-use crate::host::{Host, HostError};
+use crate::disk;
+use crate::host::Host;
 use bitbuilder_core::allocate::{self, Allocations};
 use bitbuilder_core::model::{Millis, Name};
-use std::fs;
-use std::io::ErrorKind;
 
 /// Executes the plans of `tasks` and remembers how it went.
 pub(super) fn execute(
@@ -87,13 +86,7 @@ fn release(
         allocate::release(allocations, id, now);
     }
     for id in allocate::expire(allocations, now, retention) {
-        let directory = host.root().tenant(&id);
-        match fs::remove_dir_all(&directory) {
-            Err(error) if error.kind() != ErrorKind::NotFound => {
-                return Err(HostError::file(&directory)(error).into());
-            }
-            _ => {}
-        }
+        disk::remove_tree(&host.root().tenant(&id))?;
     }
     write_allocations(host, allocations)
 }

@@ -300,7 +300,11 @@ impl Planner<'_> {
             .map(|(manifest, files)| (manifest, files));
         let units = unit_names(current.as_ref(), target.map(|(_, files)| files));
         let seen = observed(self.host, &ground.presence, id, &units)?;
-        let done = finished(self.host, &ground.presence, current.as_ref());
+        let done = match task.before.inputs {
+            Some(_) => finished(self.host, &ground.presence, current.as_ref()),
+            // After a failure everything is tried again.
+            None => BTreeSet::new(),
+        };
         let directory = root.current(id);
         let contents = |path: &str| std::fs::read(directory.join(path)).ok();
         let plan = plan::plan(&plan::Input {
