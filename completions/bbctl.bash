@@ -25,6 +25,9 @@ _bbctl() {
             bbctl,events)
                 cmd="bbctl__subcmd__events"
                 ;;
+            bbctl,explain)
+                cmd="bbctl__subcmd__explain"
+                ;;
             bbctl,help)
                 cmd="bbctl__subcmd__help"
                 ;;
@@ -81,6 +84,9 @@ _bbctl() {
                 ;;
             bbctl__subcmd__help,events)
                 cmd="bbctl__subcmd__help__subcmd__events"
+                ;;
+            bbctl__subcmd__help,explain)
+                cmd="bbctl__subcmd__help__subcmd__explain"
                 ;;
             bbctl__subcmd__help,help)
                 cmd="bbctl__subcmd__help__subcmd__help"
@@ -224,7 +230,7 @@ _bbctl() {
 
     case "${cmd}" in
         bbctl)
-            opts="-h -V --sim --color --help --version new validate plan sync status history rollback suspend resume events logs shell schema doctor tenant host template completions help"
+            opts="-h -V --sim --color --help --version new validate plan sync status history rollback suspend resume events logs shell explain schema doctor tenant host template completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -311,8 +317,30 @@ _bbctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        bbctl__subcmd__explain)
+            opts="-h --json --sim --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --sim)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         bbctl__subcmd__help)
-            opts="new validate plan sync status history rollback suspend resume events logs shell schema doctor tenant host template completions help"
+            opts="new validate plan sync status history rollback suspend resume events logs shell explain schema doctor tenant host template completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -354,6 +382,20 @@ _bbctl() {
             return 0
             ;;
         bbctl__subcmd__help__subcmd__events)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        bbctl__subcmd__help__subcmd__explain)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

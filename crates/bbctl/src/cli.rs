@@ -1,8 +1,8 @@
 //! What can be typed.
 
 use crate::command::{
-    completions, doctor, events, history, host, logs, new, plan, resume, rollback, schema, shell,
-    status, suspend, sync, template, tenant, validate,
+    completions, doctor, events, explain, history, host, logs, new, plan, resume, rollback, schema,
+    shell, status, suspend, sync, template, tenant, validate,
 };
 use crate::context::Context;
 use crate::error::{CommandError, Exit};
@@ -82,6 +82,7 @@ pub(crate) enum Command {
     Events(events::Events),
     Logs(logs::Logs),
     Shell(shell::Shell),
+    Explain(explain::Explain),
     Schema(schema::Schema),
     Doctor(doctor::Doctor),
     Tenant(tenant::Tenant),
@@ -105,6 +106,7 @@ impl Command {
             Self::Events(command) => command.run(context),
             Self::Logs(command) => command.run(context),
             Self::Shell(command) => command.run(context),
+            Self::Explain(command) => command.run(context),
             Self::Schema(command) => command.run(context),
             Self::Doctor(command) => command.run(context),
             Self::Tenant(command) => command.run(context),

@@ -177,10 +177,7 @@ impl From<PassError> for CommandError {
             PassError::UnknownTenant { .. } => {
                 (Exit::Failed, Some("`bbctl tenant list` shows the registry"))
             }
-            PassError::Generation { .. } => (
-                Exit::Failed,
-                Some("`bbctl history TENANT` shows the generations that are there"),
-            ),
+            PassError::Generation { .. } => (Exit::Failed, None),
         };
         Self::new(exit, error, hint.map(str::to_owned).into_iter().collect())
     }

@@ -134,6 +134,9 @@ impl Plan {
             .iter()
             .filter(|plan| !plan.is_empty())
             .collect();
+        if !preview.findings.is_empty() {
+            context.ui.print("\n")?;
+        }
         for plan in &plans {
             context
                 .ui

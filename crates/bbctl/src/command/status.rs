@@ -5,10 +5,13 @@ use crate::context::Context;
 use crate::error::{CommandError, Exit};
 use crate::view::status as view;
 use bitbuilder_core::model::Name;
+use bitbuilder_core::report::sources;
 use bitbuilder_host::host::Host;
 use bitbuilder_host::observe::{TenantStatus, status, wait_settled};
-use bitbuilder_host::reconcile::PassError;
+use bitbuilder_host::reconcile::{PassError, effective_registry, read_config};
+use bitbuilder_host::source::{TreeLimits, open, read_tree};
 use clap::Args;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Show every tenant, or all that is known of one.
@@ -43,6 +46,9 @@ impl Status {
     pub(crate) fn run(&self, context: &Context) -> Result<Exit, CommandError> {
         let host = context.host()?;
         let host = host.as_ref();
+        if read_config(host.root())?.is_none() {
+            return Err(PassError::NotInitialised.into());
+        }
         let mut found = status(host, self.tenant.as_ref())?;
         if self.wait {
             let limit = Duration::from_secs(self.timeout);
@@ -54,7 +60,7 @@ impl Status {
         match (&self.tenant, found.tenants.as_slice()) {
             (Some(id), []) => return Err(unknown(host, id)?.into()),
             _ if self.output.json => ui.json(&found)?,
-            (Some(_), [tenant, ..]) => ui.print(&view::one(ui, tenant))?,
+            (Some(_), [tenant, ..]) => ui.print(&view::one(ui, tenant, &texts(host, tenant)))?,
             (None, _) => ui.print(&view::all(ui, &found))?,
         }
         Ok(if self.exit_code && !view::is_good(&found) {
@@ -62,6 +68,24 @@ impl Status {
         } else {
             Exit::Success
         })
+    }
+}
+
+/// The documents that the findings of `tenant` point into; none when its mirror has lost them.
+fn texts(host: &dyn Host, tenant: &TenantStatus) -> BTreeMap<String, String> {
+    let findings = view::findings(tenant);
+    let refused = tenant
+        .refused
+        .as_ref()
+        .filter(|one| !one.findings.is_empty());
+    let commit = refused.map(|one| &one.commit).or(tenant.commit.as_ref());
+    let read = |commit: &String| {
+        let repository = open(&host.root().mirror(&tenant.id)).ok()?;
+        read_tree(&repository, commit, &TreeLimits::default()).ok()
+    };
+    match commit.filter(|_| !findings.is_empty()).and_then(read) {
+        Some(reading) => sources(&reading.tree, findings),
+        None => BTreeMap::new(),
     }
 }
 
@@ -83,14 +107,12 @@ pub(crate) fn wait(
 
 /// The error that says which tenants there are instead of `id`.
 pub(crate) fn unknown(host: &dyn Host, id: &Name) -> Result<PassError, CommandError> {
-    let registry = bitbuilder_host::reconcile::effective_registry(host.root())?;
+    let registry = effective_registry(host.root())?;
     let Some(registry) = registry else {
-        return Ok(
-            match bitbuilder_host::reconcile::read_config(host.root())? {
-                Some(_) => PassError::NothingAccepted,
-                None => PassError::NotInitialised,
-            },
-        );
+        return Ok(match read_config(host.root())? {
+            Some(_) => PassError::NothingAccepted,
+            None => PassError::NotInitialised,
+        });
     };
     let ids: Vec<&str> = registry.tenants.iter().map(|one| one.id.as_str()).collect();
     Ok(PassError::UnknownTenant {

@@ -95,7 +95,7 @@ pub(crate) fn print(context: &Context, report: &Report) -> Result<(), CommandErr
 
 /// Prints how one tenant fared.
 pub(crate) fn tenant(ui: &Ui, report: &TenantReport) -> Result<(), CommandError> {
-    findings(ui, &report.findings, &report.sources)?;
+    spaced(ui, &report.findings, &report.sources)?;
     let quiet = matches!(report.verdict, Verdict::Unchanged) && report.error.is_none();
     if quiet {
         return Ok(());
@@ -112,14 +112,21 @@ pub(crate) fn findings(
     if findings.is_empty() {
         return Ok(());
     }
-    ui.print(&format!(
-        "{}\n",
-        render_findings(findings, sources, ui.color)
-    ))
+    ui.print(&render_findings(findings, sources, ui.color))
+}
+
+/// Findings, and an empty line before what follows.
+fn spaced(
+    ui: &Ui,
+    list: &[Finding],
+    sources: &BTreeMap<String, String>,
+) -> Result<(), CommandError> {
+    findings(ui, list, sources)?;
+    ui.print(if list.is_empty() { "" } else { "\n" })
 }
 
 fn system(ui: &Ui, report: &SystemReport) -> Result<(), CommandError> {
-    findings(ui, &report.findings, &report.sources)?;
+    spaced(ui, &report.findings, &report.sources)?;
     match &report.error {
         Some(error) => {
             let word = ui.paint(Style::Bad, "failed");

@@ -4,6 +4,7 @@ use super::short;
 use super::table::{Cell, Table, pairs};
 use super::time::utc;
 use crate::ui::{Style, Ui};
+use bitbuilder_core::finding::Finding;
 use bitbuilder_core::model::{Bytes, Limits, MilliCores};
 use bitbuilder_core::report::{escape, render_findings};
 use bitbuilder_host::observe::{
@@ -55,8 +56,8 @@ pub(crate) fn all(ui: &Ui, status: &HostStatus) -> String {
     text
 }
 
-/// One tenant with everything that is known of it.
-pub(crate) fn one(ui: &Ui, tenant: &TenantStatus) -> String {
+/// One tenant with everything that is known of it; `sources` are the texts that its findings point into.
+pub(crate) fn one(ui: &Ui, tenant: &TenantStatus, sources: &BTreeMap<String, String>) -> String {
     let name = format!("{} ({})", tenant.id, tenant.name);
     let mut lines = vec![
         ("Tenant", Cell::new(name, Style::Bold)),
@@ -99,13 +100,20 @@ pub(crate) fn one(ui: &Ui, tenant: &TenantStatus) -> String {
         text.push('\n');
         text.push_str(&workload_table(&tenant.workloads).text(ui));
     }
-    let refused = tenant.refused.iter().flat_map(|refused| &refused.findings);
-    let findings: Vec<_> = refused.chain(&tenant.findings).cloned().collect();
+    let findings = findings(tenant);
     if !findings.is_empty() {
         text.push('\n');
-        text.push_str(&render_findings(&findings, &BTreeMap::new(), ui.color));
+        text.push_str(&render_findings(findings, sources, ui.color));
     }
     text
+}
+
+/// What to show of the documents: of the refused commit, else of the deployed one.
+pub(crate) fn findings(tenant: &TenantStatus) -> &[Finding] {
+    match &tenant.refused {
+        Some(refused) if !refused.findings.is_empty() => &refused.findings,
+        _ => &tenant.findings,
+    }
 }
 
 /// One line about a tenant that is waited for.

@@ -67,7 +67,10 @@ pub fn embedded_url(id: &str) -> String {
 }
 
 /// Makes the embedded repository that `url` names; any other URL is somebody else's affair.
-pub(super) fn ensure_embedded(root: &HostRoot, url: &str) -> Result<(), PassError> {
+///
+/// # Errors
+/// When a file cannot be written.
+pub fn ensure_embedded(root: &HostRoot, url: &str) -> Result<(), PassError> {
     if let Some(path) = root.embedded_path(url) {
         embedded::create(&path, Path::new(HOOK_PROGRAM))?;
     }

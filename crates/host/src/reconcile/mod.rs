@@ -29,7 +29,7 @@ mod task;
 mod tests;
 
 pub use error::PassError;
-pub use init::{HostConfig, embedded_url, init, read_config};
+pub use init::{HostConfig, embedded_url, ensure_embedded, init, read_config};
 pub use operate::{resume, rollback, suspend};
 pub use options::{Options, Scope, Starts};
 pub use preview::{Preview, preview_system, preview_tenant};

@@ -10,7 +10,9 @@ use crate::ui::Style;
 use crate::view::status::limits;
 use crate::view::table::{Cell, Table};
 use bitbuilder_core::model::Name;
-use bitbuilder_host::reconcile::{PassError, accepted_system, embedded_url, read_config};
+use bitbuilder_host::reconcile::{
+    PassError, accepted_system, embedded_url, ensure_embedded, read_config,
+};
 use change::{Change, Place};
 use clap::{Args, Subcommand};
 use entry::Entry;
@@ -77,7 +79,14 @@ impl Tenant {
             TenantCommand::Add { entry, place } => {
                 let value = entry.value()?;
                 let change = Change::Add(&entry.id, &value);
-                let exit = change.make(context, &place.open(context)?, place.output.json)?;
+                let opened = place.open(context)?;
+                let exit = change.make(context, &opened, place.output.json)?;
+                if let (Exit::Success, true, Place::Embedded { host, .. }) =
+                    (exit, entry.embedded, &opened)
+                {
+                    // A push shall not have to wait for the pass that would make it.
+                    ensure_embedded(host.root(), &embedded_url(entry.id.as_str()))?;
+                }
                 if exit == Exit::Success && !place.output.json {
                     context.ui.print(&next(entry))?;
                 }
@@ -115,9 +124,7 @@ fn next(entry: &Entry) -> String {
     if entry.embedded {
         let path = embedded_url(id.as_str());
         let path = path.trim_start_matches("file://");
-        return format!(
-            "Its repository is {path}: `git push HOST:{path} main` deploys. `bbctl sync` makes it now.\n"
-        );
+        return format!("Its repository is {path}: `git push HOST:{path} main` deploys.\n");
     }
     format!("`bbctl sync {id}` deploys it now; else the next pass does.\n")
 }
