@@ -5,6 +5,9 @@ use crate::finding::{Finding, Origin};
 use crate::model::{Name, Workload};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Unknown names that are reported, and cycles.
+const MOST: usize = 100;
+
 /// Unknown names and cycles among `workloads`; `known` are all workloads, also those that could not be read.
 pub(crate) fn check<'a>(
     workloads: impl Iterator<Item = &'a Workload>,
@@ -13,15 +16,16 @@ pub(crate) fn check<'a>(
     let graph: BTreeMap<&Name, &[(Name, Origin)]> = workloads
         .map(|workload| (&workload.name, workload.depends_on.as_slice()))
         .collect();
-    let mut findings = Vec::new();
-    for (name, origin) in graph.values().copied().flatten() {
-        if !known.contains_key(name) {
-            findings.push(unknown(name, origin, known));
-        }
-    }
+    let edges = graph.values().copied().flatten();
+    let missing = edges.filter(|(name, _)| !known.contains_key(name));
+    let missing = missing.map(|(name, origin)| unknown(name, origin, known));
+    let mut findings: Vec<Finding> = missing.take(MOST).collect();
     let mut finished = BTreeSet::new();
+    let mut circles = 0;
     for name in graph.keys() {
-        findings.extend(cycle_from(name, &graph, &mut finished));
+        let found = cycle_from(name, &graph, &mut finished, MOST - circles);
+        circles += found.len();
+        findings.extend(found);
     }
     findings
 }
@@ -41,6 +45,7 @@ fn cycle_from<'a>(
     start: &'a Name,
     graph: &BTreeMap<&'a Name, &'a [(Name, Origin)]>,
     finished: &mut BTreeSet<&'a Name>,
+    most: usize,
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut path: Vec<(&Name, usize)> = vec![(start, 0)];
@@ -55,7 +60,9 @@ fn cycle_from<'a>(
         };
         *next += 1;
         if open.contains(target) {
-            findings.push(cycle(&path, target, origin));
+            if findings.len() < most {
+                findings.push(cycle(&path, target, origin));
+            }
         } else if !finished.contains(target) {
             open.insert(target);
             path.push((target, 0));

@@ -93,6 +93,16 @@ impl<'a> Cx<'a> {
         self.findings.push(finding);
     }
 
+    /// How many findings this document has.
+    pub(crate) fn reported(&self) -> usize {
+        self.reported
+    }
+
+    /// Whether no further finding of this document is shown, so that none needs to be looked for.
+    pub(crate) fn is_full(&self) -> bool {
+        self.reported > MAX_FINDINGS
+    }
+
     /// A reference to something that does not exist: `dependsOn` names no workload `wbe`.
     pub(crate) fn unknown<'n>(
         &mut self,
@@ -101,7 +111,7 @@ impl<'a> Cx<'a> {
         name: &str,
         known: impl IntoIterator<Item = &'n str> + Clone,
     ) {
-        let help = suggest::hint(name, known);
+        let help = self.hint(name, known);
         self.error_help(
             span,
             "unknown-reference",
@@ -113,6 +123,17 @@ impl<'a> Cx<'a> {
     /// The place of `span`.
     pub(crate) fn origin(&self, span: Span) -> Origin {
         self.source.origin(span)
+    }
+
+    /// [`suggest::hint`], unless nobody would see it.
+    pub(crate) fn hint<'n>(
+        &self,
+        word: &str,
+        known: impl IntoIterator<Item = &'n str> + Clone,
+    ) -> Option<String> {
+        (!self.is_full())
+            .then(|| suggest::hint(word, known))
+            .flatten()
     }
 
     /// Path in the repository of the document that is read.
@@ -234,7 +255,9 @@ impl Written for bool {
 impl<T: Written> Written for Vec<T> {
     fn read(node: &Node, cx: &mut Cx<'_>) -> Option<Self> {
         let Kind::List(items) = &node.kind else {
+            let of_maps = T::schema()["type"] == "object";
             let help = match &node.kind {
+                _ if of_maps => Some("write a list of maps, as in `[{ key: value }]`".to_owned()),
                 Kind::Text(text) if text.len() < 80 => Some(format!("write `[{text}]`")),
                 _ => None,
             };
@@ -243,6 +266,9 @@ impl<T: Written> Written for Vec<T> {
         };
         // An element that is wrong is reported and left out: what is right is still checked further.
         let read = items.iter().enumerate().filter_map(|(index, item)| {
+            if cx.is_full() {
+                return None;
+            }
             cx.within(&format!("[{index}]"), None, |cx| {
                 let outer = cx.header.replace(item.span);
                 let value = T::read(item, cx);
@@ -266,6 +292,9 @@ impl<T: Written> Written for Table<T> {
     fn read(node: &Node, cx: &mut Cx<'_>) -> Option<Self> {
         let entries = entries(node, cx)?;
         let read = entries.iter().filter_map(|entry| {
+            if cx.is_full() {
+                return None;
+            }
             let key = At {
                 value: entry.key.clone(),
                 span: entry.key_span,
@@ -353,6 +382,9 @@ impl<'n> Fields<'n> {
 
     fn unknown(&self, cx: &mut Cx<'_>) {
         for entry in self.entries {
+            if cx.is_full() {
+                return;
+            }
             let known = self.known.contains(&entry.key.as_str());
             // Editors write the schema's address at the top of a JSON document.
             let schema = entry.key == "$schema" && cx.path.is_empty();
@@ -385,6 +417,8 @@ macro_rules! written {
         pub(crate) struct $name {
             /// The key of this map, or its first line.
             pub(crate) span: $crate::document::source::Span,
+            /// Whether nothing in it was wrong: then what is missing was not written.
+            pub(crate) clean: bool,
             $( $(#[doc = $field_doc])* pub(crate) $field: Option<$crate::document::decode::At<$type>>, )*
         }
 
@@ -393,8 +427,14 @@ macro_rules! written {
                 node: &$crate::document::node::Node,
                 cx: &mut $crate::document::decode::Cx<'_>,
             ) -> Option<Self> {
+                let before = cx.reported();
                 let fields = $crate::document::decode::Fields::of(node, &[$($key),*], cx)?;
-                Some(Self { span: fields.span, $( $field: fields.$need($key, cx), )* })
+                let read = Self {
+                    span: fields.span,
+                    clean: false,
+                    $( $field: fields.$need($key, cx), )*
+                };
+                Some(Self { clean: cx.reported() == before, ..read })
             }
 
             fn schema() -> serde_json::Value {

@@ -86,6 +86,13 @@ impl<'t> Facts<'t> {
         let found = self.find(&path.value.0, cx.file());
         match found.as_ref().map(|found| self.tree.entries.get(found)) {
             Some(Some(Entry::File(_))) => {}
+            Some(Some(Entry::Symlink(_))) => {
+                let message = format!("`{}` is a symbolic link", path.value.0);
+                let help = "name a regular file of the repository".to_owned();
+                cx.error_help(path.span, "symlink", message, help);
+                self.used.extend(found);
+                return None;
+            }
             _ => {
                 self.no_file(path, "file", cx);
                 return None;
@@ -115,7 +122,7 @@ impl<'t> Facts<'t> {
         let beside = self
             .below(directory)
             .filter(|path| self.is_file(path))
-            .take(1000);
+            .take(200);
         let names = beside.filter_map(|path| Some((path.rsplit('/').next()?, path)));
         let names: BTreeMap<&str, &str> = names.collect();
         let nearest = super::suggest::nearest(wanted, names.keys().copied());

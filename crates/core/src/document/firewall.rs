@@ -3,7 +3,6 @@
 use super::decode::{At, Cx, words, written};
 use super::facts::Facts;
 use super::scalar::{Line, Ports, Scalar, Subnet6};
-use super::suggest;
 use super::value;
 use crate::model::{Endpoint, FirewallAction, FirewallRule, Name, Protocol, Subnet4};
 
@@ -56,7 +55,8 @@ fn rule(doc: RuleDoc, facts: &Facts<'_>, cx: &mut Cx<'_>) -> Option<FirewallRule
             help,
         );
     }
-    if let Some(ports) = doc.ports.as_ref().filter(|ports| ports.value.is_empty()) {
+    let empty = |ports: &&At<Vec<At<Ports>>>| doc.clean && ports.value.is_empty();
+    if let Some(ports) = doc.ports.as_ref().filter(empty) {
         let help = "remove `ports` for every port".to_owned();
         cx.error_help(ports.span, "empty-list", "the list of ports is empty", help);
     }
@@ -108,7 +108,7 @@ fn endpoint(side: &At<Line>, facts: &Facts<'_>, cx: &mut Cx<'_>) -> Option<Endpo
                 .chain(facts.workloads.keys())
                 .map(Name::as_str);
             let known = super::topology::RESERVED.into_iter().chain(names);
-            let help = suggest::hint(text, known);
+            let help = cx.hint(text, known);
             let message = format!("there is no network, container or machine `{text}`");
             cx.error_help(side.span, "unknown-reference", message, help);
             None

@@ -143,6 +143,7 @@ fn boot_path(doc: &MachineDoc, cx: &mut Cx<'_>) {
     }
     if let (Some(word), None) = (&doc.firmware, &doc.kernel)
         && firmware == Firmware::None
+        && doc.clean
     {
         let help = "add `kernel`, or write `firmware: uefi`".to_owned();
         cx.error_help(

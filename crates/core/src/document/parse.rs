@@ -91,7 +91,7 @@ fn strict_json(source: &Source<'_>) -> Result<(), Problem> {
         Problem::new(problem.span, "too-deep", too_deep())
     } else if rest.starts_with("//") || rest.starts_with("/*") || rest.starts_with('#') {
         problem.help("JSON has no comments: remove it")
-    } else if message.contains("trailing comma") {
+    } else if message.contains("trailing comma") || rest.starts_with(['}', ']']) {
         problem.help("remove the comma before the closing bracket")
     } else if rest.starts_with('\'') {
         problem.help("write text in double quotes")

@@ -32,6 +32,10 @@ impl<'t> Repository<'t> {
         path: &str,
         convert: impl FnOnce(W, &mut Cx<'_>) -> Option<M>,
     ) -> Option<M> {
+        // Nobody would see more; a hostile repository has thousands of such documents.
+        if self.findings.len() > MAX_FINDINGS {
+            return None;
+        }
         let text = self.text(path)?;
         let source = Source::new(path, text);
         let mut problems = Vec::new();
@@ -118,11 +122,10 @@ impl<'t> Repository<'t> {
     pub(crate) fn finish<T>(self, value: Option<T>) -> Checked<T> {
         let mut findings = self.findings;
         if findings.len() > MAX_FINDINGS {
-            let hidden = findings.len() - MAX_FINDINGS;
             // Errors are kept: what is left out must not let the repository pass.
             findings.sort_by_key(|finding| finding.severity);
             findings.truncate(MAX_FINDINGS);
-            let message = format!("{hidden} more findings are not shown");
+            let message = format!("more than {MAX_FINDINGS} findings; the rest is not shown");
             findings.push(Finding::error(
                 Origin::default(),
                 "too-many-findings",

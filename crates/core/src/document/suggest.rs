@@ -1,5 +1,8 @@
 //! "Did you mean": the nearest of the known words.
 
+/// Candidates that are compared; a tenant can declare any number of names.
+const MOST: usize = 1000;
+
 /// The candidate that `word` most likely stands for.
 pub(crate) fn nearest<'a>(
     word: &str,
@@ -12,6 +15,8 @@ pub(crate) fn nearest<'a>(
     let folded = fold(word);
     candidates
         .into_iter()
+        .take(MOST)
+        .filter(|candidate| candidate.len().abs_diff(word.len()) <= 8)
         .map(|candidate| (distance(&folded, &fold(candidate)), candidate))
         .filter(|(distance, candidate)| *distance <= allowed(&folded, candidate))
         .min_by_key(|(distance, _)| *distance)

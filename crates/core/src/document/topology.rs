@@ -11,7 +11,7 @@ use crate::model::{
     Auto, Name, Network, NetworkDetails, NetworkMode, Peering, Protocol, Publish, Subnet4, Topology,
 };
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Words of firewall rules; a network or workload of that name could not be told from them.
 pub(crate) const RESERVED: [&str; 3] = ["any", "outside", "host"];
@@ -87,7 +87,7 @@ written! {
 /// The topology that `doc` says.
 pub(crate) fn topology(doc: TopologyDoc, facts: &mut Facts<'_>, cx: &mut Cx<'_>) -> Topology {
     let mut topology = Topology::default();
-    let mut subnets: Vec<(Subnet4, String)> = Vec::new();
+    let mut subnets = BTreeMap::new();
     for (name, doc) in doc.networks.into_iter().flat_map(|table| table.value.0) {
         if let Some(At {
             value: Auto::Value(subnet),
@@ -114,10 +114,18 @@ fn overlap(
     subnet: Subnet4,
     span: Span,
     name: &str,
-    subnets: &mut Vec<(Subnet4, String)>,
+    subnets: &mut BTreeMap<Ipv4Addr, (Subnet4, String)>,
     cx: &mut Cx<'_>,
 ) {
-    if let Some((other, owner)) = subnets.iter().find(|(other, _)| other.overlaps(&subnet)) {
+    // Those that are kept do not overlap: only the neighbours can.
+    let before = subnets.range(..=subnet.address).next_back();
+    let after = subnets.range(subnet.address..).next();
+    let neighbours = before.into_iter().chain(after);
+    let clash = neighbours
+        .map(|(_, entry)| entry)
+        .find(|(other, _)| other.overlaps(&subnet));
+    let free = clash.is_none();
+    if let Some((other, owner)) = clash {
         let message = format!("`{subnet}` overlaps `{other}` of network `{owner}`");
         cx.error_help(
             span,
@@ -139,7 +147,9 @@ fn overlap(
             "write a /24 unless you need another size".to_owned(),
         );
     }
-    subnets.push((subnet, name.to_owned()));
+    if free {
+        subnets.insert(subnet.address, (subnet, name.to_owned()));
+    }
 }
 
 fn network(name: &At<String>, doc: NetworkDoc, cx: &mut Cx<'_>) -> Option<Network> {
@@ -255,6 +265,7 @@ fn details(
     name: &At<String>,
     cx: &mut Cx<'_>,
 ) -> Option<NetworkDetails> {
+    let clean = doc.clean;
     let parent = doc.parent.map(|link| link.value.0);
     Some(match mode {
         NetworkMode::Wireguard => NetworkDetails::Wireguard {
@@ -284,6 +295,9 @@ fn details(
         NetworkMode::Vlan => {
             let id = doc.id.map(|id| u16::try_from(id.value.0).unwrap_or(1));
             let (Some(id), Some(parent)) = (id, parent) else {
+                if !clean {
+                    return None;
+                }
                 let message = format!(
                     "network `{}` of mode vlan needs `id` and `parent`",
                     name.value

@@ -4,6 +4,7 @@ use super::decode::{At, Cx, written};
 use super::policy::at_least;
 use super::scalar::{AnySubnet, HostPort, WireguardKey};
 use crate::model::{Millis, Name, NetworkDetails, Topology, WireguardPeer};
+use std::collections::BTreeSet;
 
 written! {
     /// A WireGuard peer.
@@ -33,14 +34,35 @@ written! {
 
 /// The peers of a list.
 pub(crate) fn peers(docs: Option<Vec<PeerDoc>>, cx: &mut Cx<'_>) -> Vec<WireguardPeer> {
-    let mut peers = Vec::new();
+    let (mut peers, mut taken) = (Vec::new(), Taken::default());
     for doc in docs.into_iter().flatten() {
-        add(doc, &mut peers, cx);
+        add(doc, &mut peers, &mut taken, cx);
     }
     peers
 }
 
-fn add(doc: PeerDoc, peers: &mut Vec<WireguardPeer>, cx: &mut Cx<'_>) {
+/// What the peers of a network have, each only once.
+#[derive(Debug, Default)]
+struct Taken {
+    names: BTreeSet<Name>,
+    keys: BTreeSet<String>,
+    networks: BTreeSet<String>,
+}
+
+impl Taken {
+    fn of(peers: &[WireguardPeer]) -> Self {
+        Self {
+            names: peers.iter().map(|peer| peer.name.clone()).collect(),
+            keys: peers.iter().map(|peer| peer.public_key.clone()).collect(),
+            networks: peers
+                .iter()
+                .flat_map(|peer| peer.allowed_ips.clone())
+                .collect(),
+        }
+    }
+}
+
+fn add(doc: PeerDoc, peers: &mut Vec<WireguardPeer>, taken: &mut Taken, cx: &mut Cx<'_>) {
     if let Some(keepalive) = &doc.keepalive {
         at_least(keepalive, 1000, "1s", cx);
     }
@@ -49,7 +71,7 @@ fn add(doc: PeerDoc, peers: &mut Vec<WireguardPeer>, cx: &mut Cx<'_>) {
     };
     let twice = |what: &str| format!("{what} is used by two peers");
     let help = || "a peer is declared once; give the other one its own".to_owned();
-    if peers.iter().any(|peer| peer.name == name.value) {
+    if !taken.names.insert(name.value.clone()) {
         cx.error_help(
             name.span,
             "duplicate-peer",
@@ -57,15 +79,12 @@ fn add(doc: PeerDoc, peers: &mut Vec<WireguardPeer>, cx: &mut Cx<'_>) {
             help(),
         );
     }
-    if peers.iter().any(|peer| peer.public_key == key.value.0) {
+    if !taken.keys.insert(key.value.0.clone()) {
         cx.error_help(key.span, "duplicate-peer", twice("this key"), help());
     }
     let mut allowed_ips = Vec::new();
     for network in allowed.value {
-        let taken = peers
-            .iter()
-            .any(|peer| peer.allowed_ips.contains(&network.value.0));
-        if taken || allowed_ips.contains(&network.value.0) {
+        if !taken.networks.insert(network.value.0.clone()) {
             let what = format!("network {}", network.value.0);
             cx.error_help(network.span, "duplicate-peer", twice(&what), help());
         }
@@ -97,8 +116,9 @@ pub(crate) fn more_peers(doc: WireguardDoc, topology: &mut Topology, cx: &mut Cx
         }
     });
     if let Some(peers) = found {
+        let mut taken = Taken::of(peers);
         for doc in doc.peers.into_iter().flat_map(|list| list.value) {
-            add(doc, peers, cx);
+            add(doc, peers, &mut taken, cx);
         }
         return;
     }

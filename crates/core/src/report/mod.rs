@@ -15,6 +15,7 @@ use crate::finding::{Finding, Severity};
 use crate::tree::{Entry, Tree};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
 
 /// The texts that `findings` of `tree` are shown in, by path.
 pub fn sources(tree: &Tree, findings: &[Finding]) -> BTreeMap<String, String> {
@@ -55,6 +56,24 @@ pub fn findings_json(findings: &[Finding]) -> Value {
         "errors": count(findings, Severity::Error),
         "warnings": count(findings, Severity::Warning),
     })
+}
+
+/// `value` as indented text for people's terminals and for programs: what could change what a terminal shows is
+/// written as `\uXXXX`, which means the same to a reader of JSON.
+pub fn json_text(value: &Value) -> String {
+    let mut text = String::new();
+    // Outside of strings there are only line ends and spaces.
+    for c in format!("{value:#}\n").chars() {
+        if c != '\n' && crate::document::is_unsafe(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                // Writing to a String does not fail.
+                let _ = write!(text, "\\u{unit:04x}");
+            }
+        } else {
+            text.push(c);
+        }
+    }
+    text
 }
 
 fn count(findings: &[Finding], severity: Severity) -> usize {

@@ -90,6 +90,8 @@ fn check(doc: HealthDoc, facts: &mut Facts<'_>, cx: &mut Cx<'_>) -> Option<Check
     ];
     let mut written = written.into_iter().flatten();
     match (written.next(), written.next()) {
+        // What is asked, but wrong, has its finding already.
+        (None, _) if !doc.clean => return None,
         (None, _) => {
             let help = "write one of `script`, `command`, `tcp` and `http`".to_owned();
             cx.error_help(

@@ -58,6 +58,9 @@ pub(super) fn image(
     let source = if let Some(template) = doc.template {
         ImageSource::Template(template.value)
     } else if let Some(url) = doc.url {
+        if doc.sha256.is_none() && !doc.clean {
+            return None;
+        }
         download(url, doc.sha256, cx)?
     } else if let Some(oci) = doc.oci {
         reference(oci, cx)?
@@ -95,15 +98,11 @@ fn one_source(doc: &ImageDoc, cx: &mut Cx<'_>) -> Option<()> {
             );
             None
         }
+        // A source that is there but wrong has its finding already.
+        (None, _) if !doc.clean => None,
         (None, _) => {
-            // A source that is there but wrong has its finding already.
             let help = "write one of `template`, `url`, `oci`, `path` and `ddi`, as in `template: tenant-container`".to_owned();
-            cx.error_help(
-                doc.span,
-                "image-source",
-                "the image has no usable source",
-                help,
-            );
+            cx.error_help(doc.span, "image-source", "the image has no source", help);
             None
         }
     }

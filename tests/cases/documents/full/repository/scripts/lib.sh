@@ -1,0 +1,1 @@
+# used by the others
