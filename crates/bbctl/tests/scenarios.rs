@@ -30,6 +30,8 @@ scenarios! {
     roll_back: "tests/scenarios/roll-back.md",
     rewind: "tests/scenarios/rewind.md",
     registry: "tests/scenarios/registry.md",
+    operator: "docs/operator.md",
+    tenant: "docs/tenant.md",
 
 
 }
