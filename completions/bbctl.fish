@@ -192,7 +192,7 @@ complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and not __fish_seen_
 complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and not __fish_seen_subcommand_from add remove list help" -f -a "remove" -d 'Take a tenant out of the registry; its data is kept for the retention time'
 complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and not __fish_seen_subcommand_from add remove list help" -f -a "list" -d 'List the tenants of the registry in force'
 complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and not __fish_seen_subcommand_from add remove list help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and __fish_seen_subcommand_from add" -l repository -d 'Git URL of its repository' -r
+complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and __fish_seen_subcommand_from add" -l repository -d 'Git URL of its repository; `embedded` is the same as --embedded' -r
 complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and __fish_seen_subcommand_from add" -l ref -d 'Branch, tag or commit; `main` by default' -r
 complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and __fish_seen_subcommand_from add" -l name -d 'Name for people' -r
 complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and __fish_seen_subcommand_from add" -l limits -d 'Ceilings: cpu, memory, storage, tasks, machines, containers' -r

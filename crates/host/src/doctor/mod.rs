@@ -64,6 +64,12 @@ impl Check {
 
     /// `found`, or a failure when it could not be looked at.
     fn of<E: std::fmt::Display>(name: &str, found: Result<Self, E>) -> Self {
-        found.unwrap_or_else(|error| Self::fail(name, error.to_string(), "see the message"))
+        found.unwrap_or_else(|error| {
+            Self::fail(
+                name,
+                error.to_string(),
+                "`systemctl is-system-running` and `journalctl -b -p warning` say more",
+            )
+        })
     }
 }

@@ -13,12 +13,12 @@ pub(super) struct Entry {
     /// Its id; it names units, directories and the repository.
     #[arg(value_parser = crate::context::tenant)]
     pub(super) id: Name,
-    /// Git URL of its repository.
+    /// Git URL of its repository; `embedded` is the same as --embedded.
     #[arg(long, value_name = "URL", group = "source")]
     repository: Option<String>,
     /// The host keeps its repository, which accepts pushes.
     #[arg(long, group = "source")]
-    pub(super) embedded: bool,
+    embedded: bool,
     /// Branch, tag or commit; `main` by default.
     #[arg(long = "ref", value_name = "REF")]
     reference: Option<String>,
@@ -35,6 +35,11 @@ pub(super) struct Entry {
 }
 
 impl Entry {
+    /// Whether the host keeps the tenant's repository.
+    pub(super) fn is_embedded(&self) -> bool {
+        self.embedded || self.repository.as_deref() == Some("embedded")
+    }
+
     /// The entry, in the order of the documentation.
     pub(super) fn value(&self) -> Result<Map<String, Value>, CommandError> {
         let mut entry = Map::new();
@@ -43,8 +48,8 @@ impl Entry {
             entry.insert("name".into(), name.as_str().into());
         }
         let repository = match &self.repository {
-            Some(url) => url.clone(),
-            None => embedded_url(self.id.as_str()),
+            Some(url) if !self.is_embedded() => url.clone(),
+            _ => embedded_url(self.id.as_str()),
         };
         entry.insert("repository".into(), repository.into());
         if let Some(reference) = &self.reference {

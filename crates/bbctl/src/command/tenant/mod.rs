@@ -82,7 +82,7 @@ impl Tenant {
                 let opened = place.open(context)?;
                 let exit = change.make(context, &opened, place.output.json)?;
                 if let (Exit::Success, true, Place::Embedded { host, .. }) =
-                    (exit, entry.embedded, &opened)
+                    (exit, entry.is_embedded(), &opened)
                 {
                     // A push shall not have to wait for the pass that would make it.
                     ensure_embedded(host.root(), &embedded_url(entry.id.as_str()))?;
@@ -121,7 +121,7 @@ impl PlaceArgs {
 
 fn next(entry: &Entry) -> String {
     let id = &entry.id;
-    if entry.embedded {
+    if entry.is_embedded() {
         let path = embedded_url(id.as_str());
         let path = path.trim_start_matches("file://");
         return format!("Its repository is {path}: `git push HOST:{path} main` deploys.\n");
