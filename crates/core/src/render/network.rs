@@ -51,9 +51,8 @@ fn configuration(scene: &Scene<'_>, index: usize, bridge: &Bridge<'_>, set: &Set
             "Address",
             format!("{}/{}", bridge.gateway, bridge.allocated.subnet.prefix),
         );
-    if let Some(gateway) = bridge.gateway6() {
-        file.verbatim("Address", format!("{gateway}/64"))
-            .verbatim("IPv6SendRA", "yes");
+    if bridge.gateway6().is_some() {
+        file.verbatim("IPv6SendRA", "yes");
     }
     // The host neither learns from its tenants nor tells them about itself.
     for key in ["IPv6AcceptRA", "LLMNR", "MulticastDNS", "LLDP", "EmitLLDP"] {
@@ -63,6 +62,15 @@ fn configuration(scene: &Scene<'_>, index: usize, bridge: &Bridge<'_>, set: &Set
     file.verbatim("IPv4RouteLocalnet", "yes");
     if network.dhcp {
         file.verbatim("DHCPServer", "yes");
+    }
+    if let Some(gateway) = bridge.gateway6() {
+        // Nobody else may have it. The check for duplicates does not end before the first machine is there, and machines
+        // start only when the bridge is set up.
+        file.section("Address")
+            .verbatim("Address", format!("{gateway}/64"))
+            .verbatim("DuplicateAddressDetection", "none");
+    }
+    if network.dhcp {
         dhcp_server(scene, index, bridge, &mut file);
     }
     if let Some(prefix) = bridge.allocated.ipv6 {
