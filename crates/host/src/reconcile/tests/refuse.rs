@@ -3,7 +3,7 @@
 use super::{WEB, World, container, find, git, name, only};
 use crate::host::Host;
 use crate::reconcile::{Options, PassError, SystemState, TenantState, Verdict, pass};
-use crate::sim::{Faults, SimHost};
+use crate::sim::{Call, Faults, SimHost};
 
 #[test]
 fn a_commit_with_errors_is_refused_once_and_the_old_generation_goes_on() {
@@ -131,9 +131,8 @@ fn a_host_without_a_system_repository_says_what_to_do() {
 #[test]
 fn a_start_that_fails_is_said_and_tried_again() {
     let mut world = World::new(&["one"]);
-    world.host = world
-        .host
-        .with_faults(Faults::none().start("systemd-nspawn@one-web.service"));
+    // The first start is that of `tenant@`.
+    world.host = world.host.with_faults(Faults::none().nth(Call::Start, 1));
     let report = world.sync("one");
     assert_eq!(report.verdict, Verdict::Failed, "{report:?}");
     assert_eq!(report.generation, Some(1));
