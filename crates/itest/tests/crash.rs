@@ -63,18 +63,23 @@ fn advance(host: &TestHost, round: u32) {
     host.sh(&fetch);
 }
 
-/// The current generation is whole and is that of `round` or of the one before.
-fn assert_old_or_new(host: &TestHost, round: u32) {
-    let current = "/var/lib/tenants/tiny/current";
-    let unit = format!("{current}/system/systemd-nspawn@tiny-web.service.d/50-bitbuilder.conf");
-    let text = host.read_file(&unit);
-    let is = |round: u32| {
-        text.contains(&format!("COLOR=c{round}\"")) || text.contains(&format!("COLOR=c{round} "))
-    };
+/// The round that the current generation is of.
+fn deployed(host: &TestHost) -> u32 {
+    let unit = "system/systemd-nspawn@tiny-web.service.d/50-bitbuilder.conf";
+    let text = host.read_file(&format!("/var/lib/tenants/tiny/current/{unit}"));
+    let (_, rest) = text.split_once("COLOR=c").unwrap();
+    let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+    digits.parse().unwrap()
+}
+
+/// The current generation is whole, and is that of `before` or of `round`.
+fn assert_old_or_new(host: &TestHost, before: u32, round: u32) {
+    let now = deployed(host);
     assert!(
-        (0..=round).rev().take(CRASHES as usize + 1).any(is),
-        "round {round}: {text}"
+        now == before || now == round,
+        "{now} is neither {before} nor {round}"
     );
+    let current = "/var/lib/tenants/tiny/current";
     let manifest: Value =
         serde_json::from_str(&host.read_file(&format!("{current}/generation.json"))).unwrap();
     let sums = host.sh(&format!(
@@ -122,16 +127,22 @@ fn a_pass_that_is_killed_anywhere_leaves_the_old_or_the_new_generation() {
     let start = Instant::now();
     host.exec_ok(["bbctl", "sync", "tiny"]);
     let whole = start.elapsed();
+    let (mut killed, mut interrupted) = (0, 0);
     for round in 2..=KILLS {
+        let before = deployed(&host);
         advance(&host, round);
         let delay = whole.mul_f64(numbers.next());
         let script = format!(
-            "bbctl sync tiny >/dev/null 2>&1 & pid=$!; sleep {:.3}; kill -9 $pid 2>/dev/null || true; wait || true",
+            "bbctl sync tiny >/dev/null 2>&1 & pid=$!; sleep {:.3}; kill -9 $pid; wait $pid",
             delay.as_secs_f64()
         );
-        host.sh(&script);
-        assert_old_or_new(&host, round);
+        // 137: it was running when the signal came.
+        killed += u32::from(host.sh_try(&script).status.code() == Some(137));
+        interrupted += u32::from(host.exists("/var/lib/tenants/tiny/journal.json"));
+        assert_old_or_new(&host, before, round);
     }
+    assert!(killed > KILLS / 2, "{killed} kills met a pass");
+    assert!(interrupted > 0, "no kill came between two steps");
     assert_arrives(&host, KILLS);
     assert!(generation(&host, "tiny") > 1);
 }
@@ -141,6 +152,7 @@ fn a_host_that_crashes_anywhere_boots_the_old_or_the_new_generation() {
     let host = prepared("power", CRASHES);
     let mut numbers = Numbers(11);
     for round in 1..=CRASHES {
+        let before = deployed(&host);
         advance(&host, round);
         host.sh("systemd-run --quiet --no-block --collect bbctl sync tiny");
         let delay = Duration::from_millis(1500).mul_f64(numbers.next());
@@ -148,7 +160,7 @@ fn a_host_that_crashes_anywhere_boots_the_old_or_the_new_generation() {
         host.wait_for("the moment", || Instant::now() >= deadline);
         host.crash();
         host.boot();
-        assert_old_or_new(&host, round);
+        assert_old_or_new(&host, before, round);
         host.wait_active("systemd-nspawn@tiny-web.service");
     }
     assert_arrives(&host, CRASHES);

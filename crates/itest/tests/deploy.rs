@@ -31,7 +31,7 @@ fn deployed(name: &str) -> (TestHost, Repository) {
     host.push_ok("system", Repository::system(&["pair"]).path());
     let pair = pair();
     let output = host.push_ok("pair", pair.path());
-    assert!(output.contains("Healthy"), "{output}");
+    assert!(output.contains("pair: healthy"), "{output}");
     wait_healthy(&host, "pair");
     (host, pair)
 }
@@ -89,12 +89,16 @@ fn an_invalid_push_is_refused_and_changes_nothing() {
     );
     pair.write(
         "containers/db/config.yaml",
-        "image: { template: no-such }\n",
+        "image: { template: tenant-container }\nboot: true\nrestart: sometimes\n",
     );
     let pushed = host.push("pair", pair.path());
 
     assert!(!pushed.accepted, "{}", pushed.output);
-    for expected in ["containers/web/config.yaml:2:1", "`boot`", "no-such"] {
+    for expected in [
+        "containers/web/config.yaml:2:1",
+        "`boot`",
+        "containers/db/config.yaml:3:10",
+    ] {
         assert!(
             pushed.output.contains(expected),
             "{expected} in {}",

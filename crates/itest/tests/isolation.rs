@@ -131,7 +131,14 @@ fn ipv4(arena: &Arena) {
     let fetch = format!("busybox wget -q -T 3 -O - http://{web}/");
     assert_eq!(arena.works("beta-near", &fetch), "secret\n");
     arena.fails(&fetch);
-    arena.fails(&format!("busybox ping -c 1 -W 2 {web}"));
+    let (ping, connect) = (
+        format!("busybox ping -c 1 -W 2 {web}"),
+        format!("busybox nc -w 3 {web} 80 </dev/null"),
+    );
+    for open in [&ping, &connect] {
+        arena.works("beta-near", open);
+        arena.fails(open);
+    }
     // A route of its own changes nothing.
     arena.works(
         "alpha-evil",
