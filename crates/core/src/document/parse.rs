@@ -11,6 +11,9 @@ const MAX_DEPTH: usize = 64;
 /// Most values of one document; a megabyte of `[,,,,` would otherwise take a hundred times its size.
 const MAX_NODES: usize = 250_000;
 
+/// Most values of all documents of one repository: what is made of them takes microseconds and a hundred bytes each.
+pub(crate) const MAX_VALUES: usize = 500_000;
+
 /// What keeps a text from being a document.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Problem {
@@ -37,8 +40,12 @@ impl Problem {
 }
 
 /// Reads the document; the tree is there unless a problem ended the reading, and the problems are
-/// all that were seen (a duplicate key does not end it).
-pub(crate) fn parse(source: &Source<'_>, problems: &mut Vec<Problem>) -> Option<Node> {
+/// all that were seen (a duplicate key does not end it). `left` is how many values the repository may still have.
+pub(crate) fn parse(
+    source: &Source<'_>,
+    left: &mut usize,
+    problems: &mut Vec<Problem>,
+) -> Option<Node> {
     if source.text.starts_with('\u{feff}') {
         problems.push(
             Problem::new(
@@ -56,8 +63,9 @@ pub(crate) fn parse(source: &Source<'_>, problems: &mut Vec<Problem>) -> Option<
         problems.push(problem);
         return None;
     }
-    let mut builder = Builder::new(source);
+    let mut builder = Builder::new(source, *left);
     let built = builder.build();
+    *left = left.saturating_sub(builder.nodes);
     problems.append(&mut builder.problems);
     match built {
         Ok(node) => Some(node),
@@ -129,16 +137,19 @@ struct Builder<'s, 'a> {
     stack: Vec<Open>,
     root: Option<Node>,
     nodes: usize,
+    /// Values that the repository may still have.
+    left: usize,
     problems: Vec<Problem>,
 }
 
 impl<'s, 'a> Builder<'s, 'a> {
-    fn new(source: &'s Source<'a>) -> Self {
+    fn new(source: &'s Source<'a>, left: usize) -> Self {
         Self {
             source,
             stack: Vec::new(),
             root: None,
             nodes: 0,
+            left,
             problems: Vec::new(),
         }
     }
@@ -252,6 +263,14 @@ impl<'s, 'a> Builder<'s, 'a> {
         if self.nodes > MAX_NODES {
             let message = format!("more than {MAX_NODES} values in one document");
             return Err(Problem::new(node.span, "too-many-values", message));
+        }
+        if self.nodes > self.left {
+            let message =
+                format!("more than {MAX_VALUES} values in the documents of one repository");
+            let problem = Problem::new(node.span, "too-many-values", message);
+            return Err(
+                problem.help("this document is not read further, and the next ones not at all")
+            );
         }
         let Some(open) = self.stack.last_mut() else {
             self.root = Some(node);

@@ -1,7 +1,7 @@
 //! One repository while it is read: its tree, and what was found so far.
 
 use super::decode::{Cx, Written};
-use super::parse::parse;
+use super::parse::{MAX_VALUES, parse};
 use super::source::{Source, Span};
 use super::{MAX_DOCUMENT, MAX_DOCUMENTS};
 use crate::finding::{Checked, Finding, Origin, Severity};
@@ -15,6 +15,8 @@ const MAX_FINDINGS: usize = 1000;
 pub(crate) struct Repository<'t> {
     pub(crate) tree: &'t Tree,
     pub(crate) findings: Vec<Finding>,
+    /// Values that its documents may still have.
+    values_left: usize,
 }
 
 impl<'t> Repository<'t> {
@@ -22,6 +24,7 @@ impl<'t> Repository<'t> {
         Self {
             tree,
             findings: Vec::new(),
+            values_left: MAX_VALUES,
         }
     }
 
@@ -33,13 +36,13 @@ impl<'t> Repository<'t> {
         convert: impl FnOnce(W, &mut Cx<'_>) -> Option<M>,
     ) -> Option<M> {
         // Nobody would see more; a hostile repository has thousands of such documents.
-        if self.findings.len() > MAX_FINDINGS {
+        if self.findings.len() > MAX_FINDINGS || self.values_left == 0 {
             return None;
         }
         let text = self.text(path)?;
         let source = Source::new(path, text);
         let mut problems = Vec::new();
-        let node = parse(&source, &mut problems);
+        let node = parse(&source, &mut self.values_left, &mut problems);
         let mut cx = Cx::new(&source, &mut self.findings);
         for problem in problems {
             cx.error_help(problem.span, problem.rule, problem.message, problem.help);

@@ -38,6 +38,7 @@ pub(crate) fn hint<'a>(
 pub(crate) fn list<'a>(candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let mut known: Vec<String> = candidates
         .into_iter()
+        .take(17)
         .map(|candidate| format!("`{candidate}`"))
         .collect();
     if known.len() > 16 {

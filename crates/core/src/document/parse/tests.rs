@@ -3,7 +3,11 @@ use proptest::prelude::*;
 
 fn read(path: &str, text: &str) -> (Option<Node>, Vec<Problem>) {
     let mut problems = Vec::new();
-    let node = parse(&Source::new(path, text), &mut problems);
+    let node = parse(
+        &Source::new(path, text),
+        &mut MAX_VALUES.clone(),
+        &mut problems,
+    );
     (node, problems)
 }
 
@@ -168,7 +172,7 @@ proptest! {
             for path in ["f.yaml", "f.json"] {
                 let source = Source::new(path, text);
                 let mut problems = Vec::new();
-                let node = parse(&source, &mut problems);
+                let node = parse(&source, &mut MAX_VALUES.clone(), &mut problems);
                 prop_assert!(node.is_some() || !problems.is_empty());
                 for problem in problems {
                     let (origin, length) = source.place(problem.span);
