@@ -78,10 +78,9 @@ fn bridge(
             ("Match", "Name") => value == network.link,
             ("Link", "Group") => value == GROUP.to_string(),
             ("Link", "RequiredForOnline") => value == "no",
-            ("Network", "Address") => {
-                let value = Some(value);
-                value == own4.as_deref() || value == own6.as_deref()
-            }
+            ("Network", "Address") => Some(value) == own4.as_deref(),
+            ("Address", "Address") => Some(value) == own6.as_deref(),
+            ("Address", "DuplicateAddressDetection") => value == "none",
             (
                 "Network",
                 "ConfigureWithoutCarrier" | "IPv6SendRA" | "IPv4RouteLocalnet" | "DHCPServer",
