@@ -2,6 +2,7 @@
 
 use super::decode::Written;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// All schemas by name, as `bbctl schema NAME` prints them and `schemas/NAME.json` holds them.
 pub fn all() -> Vec<(&'static str, Value)> {
@@ -63,6 +64,13 @@ pub fn all() -> Vec<(&'static str, Value)> {
     ]
 }
 
+/// The files of `schemas/`: names and texts.
+pub fn files() -> BTreeMap<String, String> {
+    let all = all().into_iter();
+    all.map(|(name, schema)| (format!("{name}.json"), format!("{schema:#}\n")))
+        .collect()
+}
+
 fn of<T: Written>(name: &str, title: &str) -> Value {
     let mut schema = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -78,3 +86,6 @@ fn of<T: Written>(name: &str, title: &str) -> Value {
     }
     schema
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,6 @@
 mod cases;
 mod generated;
 mod hostile;
-mod schemas;
 
 use bitbuilder_core::document::{is_document, read_system, read_tenant};
 use bitbuilder_core::finding::{Finding, has_errors};
