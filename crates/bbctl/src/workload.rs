@@ -36,7 +36,8 @@ impl FromStr for Target {
 /// A workload of a current generation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Workload {
-    pub(crate) name: Name,
+    /// The unit that runs it.
+    pub(crate) unit: String,
     /// Its name in machined.
     pub(crate) machine: String,
     /// Whether an init runs in it, which can start commands.
@@ -66,9 +67,9 @@ pub(crate) fn find(host: &dyn Host, target: &Target) -> Result<Workload, Command
     };
     let parsed = found.and_then(|unit| {
         let machine = unit.name.split_once('@')?.1.strip_suffix(".service")?;
-        Some((unit.workload.clone()?, machine, &unit.name))
+        Some((machine, &unit.name))
     });
-    let Some((name, machine, unit)) = parsed else {
+    let Some((machine, unit)) = parsed else {
         let known: Vec<String> = workloads
             .iter()
             .filter_map(|unit| Some(format!("{id}/{}", unit.workload.as_ref()?)))
@@ -84,7 +85,7 @@ pub(crate) fn find(host: &dyn Host, target: &Target) -> Result<Workload, Command
         .join(format!("system/{unit}.d/50-bitbuilder.conf"));
     let settings = std::fs::read_to_string(&settings).map_err(CommandError::file(&settings))?;
     Ok(Workload {
-        name,
+        unit: unit.clone(),
         machine: machine.to_owned(),
         boots: settings.split_whitespace().any(|word| word == "--boot"),
     })

@@ -58,8 +58,8 @@ impl Logs {
             if self.inside {
                 arguments.push(format!("--machine={}", workload.machine));
             } else {
-                arguments.push(format!("BITBUILDER_TENANT={}", target.tenant));
-                arguments.push(format!("BITBUILDER_WORKLOAD={}", workload.name));
+                // Its health checks have its fields too; their results are in `bbctl status`.
+                arguments.push(format!("--unit={}", workload.unit));
             }
         } else {
             arguments.push(format!("BITBUILDER_TENANT={}", target.tenant));
