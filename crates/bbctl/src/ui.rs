@@ -1,6 +1,7 @@
 //! The terminal: colours only where they are wanted, and no text of a tenant that could change what it shows.
 
 use crate::error::{CommandError, Failure};
+use bitbuilder_core::report::escape_json;
 use serde::Serialize;
 use std::io::{IsTerminal, Write};
 
@@ -63,13 +64,13 @@ impl Ui {
     pub(crate) fn json<T: Serialize + ?Sized>(&self, value: &T) -> Result<(), CommandError> {
         let text =
             serde_json::to_string_pretty(value).map_err(|error| Failure::Output(error.into()))?;
-        self.print(&format!("{text}\n"))
+        self.print(&escape_json(&format!("{text}\n")))
     }
 
     /// Prints a value for programs in one line: one of many.
     pub(crate) fn json_line<T: Serialize + ?Sized>(&self, value: &T) -> Result<(), CommandError> {
         let text = serde_json::to_string(value).map_err(|error| Failure::Output(error.into()))?;
-        self.print(&format!("{text}\n"))
+        self.print(&escape_json(&format!("{text}\n")))
     }
 
     /// Says something on standard error, as it is.

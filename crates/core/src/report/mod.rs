@@ -58,12 +58,16 @@ pub fn findings_json(findings: &[Finding]) -> Value {
     })
 }
 
-/// `value` as indented text for people's terminals and for programs: what could change what a terminal shows is
-/// written as `\uXXXX`, which means the same to a reader of JSON.
+/// `value` as indented text, escaped by [`escape_json`].
 pub fn json_text(value: &Value) -> String {
-    let mut text = String::new();
-    // Outside of strings there are only line ends and spaces.
-    for c in format!("{value:#}\n").chars() {
+    escape_json(&format!("{value:#}\n"))
+}
+
+/// JSON in which everything is escaped that could change what a terminal shows; it means the same.
+pub fn escape_json(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    // Outside of strings there are only line ends and spaces, inside of them no line ends.
+    for c in json.chars() {
         if c != '\n' && crate::document::is_unsafe(c) {
             for unit in c.encode_utf16(&mut [0; 2]) {
                 // Writing to a String does not fail.

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that panics fails")]
 
 mod cases;
+mod formats;
 mod generated;
 mod hostile;
 
