@@ -5,6 +5,8 @@
 //! Everything is deterministic: the environment, the dates of commits, and the clock of the host, which is one minute
 //! further with each command. `host:` in a Git URL is the simulated host.
 
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
