@@ -3,8 +3,10 @@
 mod generators;
 mod measure;
 mod namespace;
+mod pass;
 mod refs;
 mod report;
+mod repository;
 mod startup;
 mod state;
 
@@ -42,10 +44,12 @@ enum What {
     Refs,
     /// Start of bbctl beside a program that does nothing; validation of 1,000 containers.
     Startup,
+    /// Passes over 1,000 tenants on a simulated host: nothing to do, and one changed.
+    Pass,
 }
 
 impl What {
-    const EACH: [Self; 3] = [Self::Generators, Self::Refs, Self::Startup];
+    const EACH: [Self; 4] = [Self::Generators, Self::Refs, Self::Startup, Self::Pass];
 
     fn name(self) -> &'static str {
         match self {
@@ -53,6 +57,7 @@ impl What {
             Self::Generators => "generators",
             Self::Refs => "refs",
             Self::Startup => "startup",
+            Self::Pass => "pass",
         }
     }
 }
@@ -91,6 +96,7 @@ fn rows(cli: &Cli) -> anyhow::Result<Vec<Row>> {
         }
         What::Refs => refs::measure(cli.runs),
         What::Startup => startup::measure(&binaries, cli.runs),
+        What::Pass => pass::measure(&binaries, cli.runs),
     }
 }
 

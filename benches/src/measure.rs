@@ -158,3 +158,8 @@ pub(crate) fn installed(candidates: &[&str]) -> Option<PathBuf> {
             .find(|path: &PathBuf| Path::is_file(path))
     })
 }
+
+/// A directory for what one measurement needs, in memory where that is to be had.
+pub(crate) fn in_memory() -> anyhow::Result<tempfile::TempDir> {
+    Ok(tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir())?)
+}

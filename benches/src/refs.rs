@@ -1,12 +1,12 @@
-//! One look at the references of many tenants, none of which moved.
+//! One look at the references of many tenants, none of which moved. All files are in memory.
 
-use crate::measure::in_turn;
+use crate::measure::{in_memory, in_turn};
 use crate::report::{Row, Target};
-use anyhow::Context as _;
+use crate::repository::Bare;
 use bitbuilder_host::source::{Mirror, fetch};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 const TENANTS: usize = 1_000;
@@ -14,7 +14,7 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// All rows.
 pub(crate) fn measure(runs: u32) -> anyhow::Result<Vec<Row>> {
-    let directory = tempfile::tempdir()?;
+    let directory = in_memory()?;
     let tenants = tenants(directory.path())?;
     let (ours, theirs) = in_turn(runs, || check(&tenants), || look_up(&tenants))?;
     let what = "1,000 unmoved references of local repositories: fetch";
@@ -36,65 +36,31 @@ struct Tenant {
     url: String,
 }
 
-/// Makes the repositories: one is fetched, the others are its copies.
+/// Makes the repositories; one mirror is fetched, the others are its copies.
 fn tenants(directory: &Path) -> anyhow::Result<Vec<Tenant>> {
-    let (remote, mirror) = (directory.join("remote"), directory.join("mirror"));
-    make_remote(directory, &remote)?;
-    Mirror::ensure(&mirror, &url(&remote))?;
-    fetch(&mirror, &url(&remote), "main", TIMEOUT)?;
+    let documents = BTreeMap::from([("metadata.json".to_owned(), "{}\n".to_owned())]);
+    let remote = |name: &str| -> anyhow::Result<Bare> {
+        let remote = Bare::create(&directory.join(name))?;
+        remote.commit(&documents)?;
+        Ok(remote)
+    };
+    let first = remote("first.git")?;
+    let mirror = directory.join("mirror");
+    Mirror::ensure(&mirror, &first.url())?;
+    fetch(&mirror, &first.url(), "main", TIMEOUT)?;
     (0..TENANTS)
         .map(|index| {
-            let home = directory.join(format!("tenant-{index:05}"));
+            let remote = remote(&format!("tenant-{index:05}.git"))?;
             let tenant = Tenant {
-                mirror: home.join("config.git"),
-                remote: home.join("remote.git"),
-                url: url(&home.join("remote.git")),
+                mirror: directory.join(format!("tenant-{index:05}")),
+                remote: remote.path().to_owned(),
+                url: remote.url(),
             };
-            copy(&remote, &tenant.remote)?;
             copy(&mirror, &tenant.mirror)?;
             Mirror::ensure(&tenant.mirror, &tenant.url)?;
             Ok(tenant)
         })
         .collect()
-}
-
-fn url(path: &Path) -> String {
-    format!("file://{}", path.display())
-}
-
-fn make_remote(directory: &Path, remote: &Path) -> anyhow::Result<()> {
-    let work = directory.join("work");
-    let name = "bench";
-    for arguments in [
-        vec!["init", "--quiet", "--initial-branch=main", "work"],
-        vec!["-C", "work", "add", "metadata.json"],
-        vec!["-C", "work", "commit", "--quiet", "--message=first"],
-        vec!["clone", "--quiet", "--bare", "work", "remote"],
-    ] {
-        let status = Command::new("git")
-            .args(&arguments)
-            .current_dir(directory)
-            .env("GIT_CONFIG_GLOBAL", "/dev/null")
-            .env("GIT_CONFIG_NOSYSTEM", "1")
-            .env("GIT_AUTHOR_NAME", name)
-            .env("GIT_AUTHOR_EMAIL", name)
-            .env("GIT_COMMITTER_NAME", name)
-            .env("GIT_COMMITTER_EMAIL", name)
-            .status()
-            .context("cannot run git")?;
-        anyhow::ensure!(status.success(), "git {} failed", arguments.join(" "));
-        if !work.join("metadata.json").exists() {
-            fs::write(work.join("metadata.json"), "{}\n")?;
-        }
-    }
-    // A bare clone packs its references; a repository that was pushed to has loose ones.
-    let packed = fs::read_to_string(remote.join("packed-refs"))?;
-    let id = packed
-        .lines()
-        .find_map(|line| line.strip_suffix(" refs/heads/main"))
-        .context("no branch main")?;
-    fs::write(remote.join("refs/heads/main"), format!("{id}\n"))?;
-    Ok(fs::remove_file(remote.join("packed-refs"))?)
 }
 
 fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
