@@ -22,13 +22,13 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 60 s, 16 MiB of output, files of 2 GiB, 256 MiB of memory.
+    /// 60 s, 16 MiB of output, files of 2 GiB, 512 MiB of memory: what the largest file of a tree needs when the remote has it as one loose object.
     fn default() -> Self {
         Self {
             time: Duration::from_secs(60),
             output: 16 << 20,
             file: 2 << 30,
-            memory: 256 << 20,
+            memory: 512 << 20,
         }
     }
 }
