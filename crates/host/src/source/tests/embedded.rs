@@ -20,7 +20,7 @@ fn accepting(bed: &Bed) -> PathBuf {
     path
 }
 
-fn push<'a>(work: &Work, to: &Path, arguments: &[&'a str]) -> Command {
+fn push(work: &Work, to: &Path, arguments: &[&str]) -> Command {
     let mut command = git(work.path());
     command.args(["push", "--quiet"]).arg(to).args(arguments);
     command
