@@ -84,7 +84,8 @@ fn right_documents() -> Vec<(&'static str, PathBuf)> {
     let right = cases.filter(|case| case.join("model").exists());
     let mut repositories: Vec<PathBuf> = right.map(|case| case.join("repository")).collect();
     if let Ok(examples) = std::fs::read_dir(root().join("examples")) {
-        repositories.extend(examples.map(|example| example.unwrap().path()));
+        let examples = examples.map(|example| example.unwrap().path());
+        repositories.extend(examples.filter(|example| example.is_dir()));
     }
     let documents = repositories.iter().flat_map(|repository| {
         files_below(repository).into_iter().filter_map(move |path| {
