@@ -19,6 +19,7 @@ pub use explain::{Explanation, Kind, explain};
 pub use facts::facts;
 pub(crate) use facts::facts_of;
 pub use presence::{Presence, observed};
+pub(crate) use presence::{finished, may_end};
 pub use status::{
     Health, HostStatus, SyncState, SystemStatus, TenantStatus, WorkloadStatus, status,
 };

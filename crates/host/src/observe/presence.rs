@@ -2,6 +2,7 @@
 
 use crate::host::{Host, HostError, UnitState};
 use crate::paths::HostRoot;
+use bitbuilder_core::artefact::{Manifest, OwnedUnit, UnitKind};
 use bitbuilder_core::model::Name;
 use bitbuilder_core::plan::Observed;
 use std::collections::{BTreeMap, BTreeSet};
@@ -79,6 +80,45 @@ pub fn observed(
 /// Whether a unit has anything to stop.
 pub(super) fn runs(state: &UnitState) -> bool {
     !matches!(state.active.as_str(), "inactive" | "failed")
+}
+
+/// Workloads of `manifest`, the current generation, that nobody starts again when they end well: their restart policy
+/// is not `always`.
+pub(crate) fn may_end(root: &HostRoot, manifest: &Manifest) -> BTreeSet<String> {
+    let directory = root.current(&manifest.tenant);
+    let is_left = |unit: &&OwnedUnit| {
+        let dropin = directory.join(format!("system/{}.d/50-bitbuilder.conf", unit.name));
+        let text = fs::read_to_string(dropin).unwrap_or_default();
+        unit.kind == UnitKind::Workload && !text.lines().any(|line| line == "Restart=always")
+    };
+    let units = manifest.units.iter().filter(is_left);
+    units.map(|unit| unit.name.clone()).collect()
+}
+
+/// Those of `may_end` that have ended. The tenant and what they require are up, so that it was not for want of that.
+pub(crate) fn finished(
+    presence: &Presence,
+    manifest: &Manifest,
+    mut may_end: BTreeSet<String>,
+) -> BTreeSet<String> {
+    let is_up = |unit: &str| presence.units.get(unit).is_some_and(UnitState::is_active);
+    let mut tenants = manifest
+        .units
+        .iter()
+        .filter(|unit| unit.kind == UnitKind::Tenant);
+    if !tenants.all(|unit| is_up(&unit.name)) {
+        return BTreeSet::new();
+    }
+    let has_ended = |unit: &OwnedUnit| {
+        let state = presence.units.get(&unit.name);
+        state.is_none_or(|state| state.active == "inactive")
+            && unit.requires.iter().all(|required| is_up(required))
+    };
+    may_end.retain(|name| {
+        let mut units = manifest.units.iter();
+        units.any(|unit| unit.name == *name && has_ended(unit))
+    });
+    may_end
 }
 
 /// A layer gets its name when all of it is on the disk; before, its name begins with a dot.

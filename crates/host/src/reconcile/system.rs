@@ -10,7 +10,7 @@ use crate::source::{
     self, Mirror, Reading, SourceError, TreeLimits, is_descendant, open, read_tree, resolve_ref,
 };
 use bitbuilder_core::document::read_system;
-use bitbuilder_core::finding::{Checked, Finding};
+use bitbuilder_core::finding::{Checked, Finding, Severity};
 use bitbuilder_core::model::System;
 use bitbuilder_core::report;
 use serde::{Deserialize, Serialize};
@@ -190,11 +190,21 @@ fn choose(
             sources: std::mem::take(&mut report.sources),
         }),
         None => {
-            let errors = checked.findings.len();
-            let reason = format!("its documents have {errors} findings");
+            let reason = errors(&checked.findings);
             refuse(state, report, host.now(), newest, reason, checked.findings);
             Ok(read_revision(root, &accepted)?.0)
         }
+    }
+}
+
+/// That its documents have errors, and how many.
+pub(super) fn errors(findings: &[Finding]) -> String {
+    let errors = findings
+        .iter()
+        .filter(|finding| finding.severity == Severity::Error);
+    match errors.count() {
+        1 => "its documents have an error".to_owned(),
+        n => format!("its documents have {n} errors"),
     }
 }
 

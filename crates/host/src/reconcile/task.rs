@@ -4,15 +4,16 @@ use super::compile::{self, Compiled, Product, compile};
 use super::ground::Ground;
 use super::look::{Goal, Kept, Look, short};
 use super::state::Refusal;
+use super::system::errors;
 use super::{
     EffectiveTenant, HistoryEvent, Options, PassError, Starts, TenantReport, TenantState, Verdict,
 };
 use crate::apply::Work;
 use crate::generations;
 use crate::host::Host;
-use crate::observe::{Presence, observed};
+use crate::observe::{Presence, finished, may_end, observed};
 use bitbuilder_core::artefact::{self, Artefacts, Manifest, Provenance, UnitKind};
-use bitbuilder_core::finding::{Finding, Severity};
+use bitbuilder_core::finding::Finding;
 use bitbuilder_core::model::{Name, Registration};
 use bitbuilder_core::plan;
 use std::collections::BTreeSet;
@@ -218,14 +219,7 @@ impl Planner<'_> {
         task.report.findings = compiled.findings.clone();
         task.report.sources = compiled.sources;
         let Some(product) = compiled.product else {
-            let errors = compiled.findings.iter();
-            let errors = errors
-                .filter(|finding| finding.severity == Severity::Error)
-                .count();
-            let reason = match errors {
-                1 => "its documents have an error".to_owned(),
-                n => format!("its documents have {n} errors"),
-            };
+            let reason = errors(&compiled.findings);
             task.state.inputs = Some(compile::inputs(ground, registration, commit));
             self.refuse(task, commit.to_owned(), reason, compiled.findings);
             return Ok(());
@@ -300,10 +294,10 @@ impl Planner<'_> {
             .map(|(manifest, files)| (manifest, files));
         let units = unit_names(current.as_ref(), target.map(|(_, files)| files));
         let seen = observed(self.host, &ground.presence, id, &units)?;
-        let done = match task.before.inputs {
-            Some(_) => finished(self.host, &ground.presence, current.as_ref()),
+        let done = match (&current, &task.before.inputs) {
+            (Some(current), Some(_)) => finished(&ground.presence, current, may_end(root, current)),
             // After a failure everything is tried again.
-            None => BTreeSet::new(),
+            _ => BTreeSet::new(),
         };
         let directory = root.current(id);
         let contents = |path: &str| std::fs::read(directory.join(path)).ok();
@@ -392,31 +386,6 @@ fn unit_names<'a>(current: Option<&'a Manifest>, target: Option<&'a Artefacts>) 
         .map(|unit| unit.name.as_str())
         .collect();
     names.into_iter().collect()
-}
-
-/// Workloads that ended and shall stay so: their restart policy leaves them, and what they require is up, so that it
-/// was not for want of that.
-fn finished(host: &dyn Host, presence: &Presence, current: Option<&Manifest>) -> BTreeSet<String> {
-    let Some(current) = current else {
-        return BTreeSet::new();
-    };
-    let directory = host.root().current(&current.tenant);
-    let is_left = |unit: &&artefact::OwnedUnit| {
-        let dropin = directory.join(format!("system/{}.d/50-bitbuilder.conf", unit.name));
-        let text = std::fs::read_to_string(dropin).unwrap_or_default();
-        unit.kind == UnitKind::Workload
-            && presence
-                .units
-                .get(&unit.name)
-                .is_some_and(|state| state.active == "inactive")
-            && !text.lines().any(|line| line == "Restart=always")
-            && unit
-                .requires
-                .iter()
-                .all(|required| is_up(presence, required))
-    };
-    let units = current.units.iter().filter(is_left);
-    units.map(|unit| unit.name.clone()).collect()
 }
 
 fn is_up(presence: &Presence, unit: &str) -> bool {

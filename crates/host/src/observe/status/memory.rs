@@ -3,12 +3,13 @@
 use crate::generations;
 use crate::host::HostError;
 use crate::observe::health::{self, CheckResult};
+use crate::observe::may_end;
 use crate::paths::HostRoot;
 use crate::reconcile::TenantState;
 use bitbuilder_core::allocate::TenantAllocation;
 use bitbuilder_core::artefact::{Manifest, UnitKind};
 use bitbuilder_core::model::Name;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 /// One tenant, apart from its units.
@@ -20,6 +21,8 @@ pub(super) struct Memory {
     pub(super) checks: BTreeMap<Name, Check>,
     /// By workload: an address in each network.
     pub(super) addresses: BTreeMap<Name, Vec<String>>,
+    /// Units of workloads that may end and then stay so.
+    pub(super) may_end: BTreeSet<String>,
     /// A plan is being executed, or was interrupted.
     pub(super) busy: bool,
 }
@@ -48,8 +51,10 @@ impl Memory {
             let found = allocation.map(|allocation| placed(root, id, workload, allocation));
             addresses.insert(workload.clone(), found.unwrap_or_default());
         }
+        let may_end = manifest.as_ref().map(|manifest| may_end(root, manifest));
         Ok(Self {
             state: TenantState::read(root, id)?,
+            may_end: may_end.unwrap_or_default(),
             manifest,
             checks,
             addresses,

@@ -4,7 +4,7 @@ use super::memory::Memory;
 use super::workload::{self, Seen};
 use super::{Health, SyncState, TenantStatus, WorkloadStatus};
 use crate::host::UnitState;
-use crate::observe::presence::{Presence, runs};
+use crate::observe::presence::{Presence, finished, runs};
 use crate::reconcile::{EffectiveTenant, HistoryEvent};
 use bitbuilder_core::artefact::{Manifest, OwnedUnit, UnitKind};
 use bitbuilder_core::finding::Finding;
@@ -44,12 +44,18 @@ pub(super) fn judge(tenant: &EffectiveTenant, memory: Memory, presence: &Presenc
         .flatten()
         .max_by_key(|reason| reason.weight);
     let state = memory.state;
+    let generation = memory.manifest.as_ref().map(|manifest| manifest.number);
+    let compiled = memory.manifest.map(|manifest| manifest.commit);
     TenantStatus {
         sync,
         health,
         reason: reason.map(|reason| reason.text),
-        generation: memory.manifest.as_ref().map(|manifest| manifest.number),
-        commit: memory.manifest.map(|manifest| manifest.commit),
+        generation,
+        // A later commit that changed nothing is what is deployed, too.
+        commit: match state.quarantined {
+            None => state.deployed.or(compiled),
+            Some(_) => compiled,
+        },
         refused: state.refused,
         suspended: state.suspended,
         fetch_failure: state.fetch_failure,
@@ -147,6 +153,11 @@ fn workloads(
                 && state.is_some_and(|state| state.active == "failed")
         })
     };
+    let ended = memory
+        .manifest
+        .as_ref()
+        .map(|manifest| finished(presence, manifest, memory.may_end.clone()));
+    let ended = ended.unwrap_or_default();
     let judged = units.clone().filter_map(|unit| match &unit.workload {
         Some(name) if unit.kind == UnitKind::Workload => Some(workload::judge(Seen {
             tenant: &tenant.id,
@@ -154,6 +165,7 @@ fn workloads(
             unit,
             wanted: tenant.enabled && unit.autostart,
             others_start,
+            ended: ended.contains(&unit.name),
             state: presence.units.get(&unit.name),
             failed_timer: failed_timer(name),
             check: memory.checks.get(name),

@@ -16,6 +16,8 @@ pub(super) struct Seen<'a> {
     pub(super) wanted: bool,
     /// Whether another unit of the tenant is starting: this one may wait for it.
     pub(super) others_start: bool,
+    /// Whether it did what it had to do and ended.
+    pub(super) ended: bool,
     /// Its unit; `None` when that is not loaded.
     pub(super) state: Option<&'a UnitState>,
     /// The timer of its health check, when that failed.
@@ -55,6 +57,7 @@ fn health(seen: &Seen<'_>) -> (Health, Option<String>) {
         "deactivating" => because(Health::Progressing, "is stopping".to_owned()),
         _ if !seen.wanted => (Health::Stopped, None),
         "failed" => because(Health::Degraded, format!("failed: see {logs}")),
+        _ if seen.ended => because(Health::Stopped, "has ended".to_owned()),
         _ if seen.others_start => because(Health::Progressing, "waits for other units".to_owned()),
         _ => because(
             Health::Degraded,
