@@ -82,14 +82,17 @@ pub(super) fn runs(state: &UnitState) -> bool {
     !matches!(state.active.as_str(), "inactive" | "failed")
 }
 
-/// Workloads of `manifest`, the current generation, that nobody starts again when they end well: their restart policy
-/// is not `always`.
+/// Workloads of `manifest`, the current generation, that nobody starts again when they end well: commands whose restart
+/// policy is not `always`, and whatever has the policy `no`. A container with a system of its own that powers itself off
+/// has not done its work.
 pub(crate) fn may_end(root: &HostRoot, manifest: &Manifest) -> BTreeSet<String> {
     let directory = root.current(&manifest.tenant);
     let is_left = |unit: &&OwnedUnit| {
         let dropin = directory.join(format!("system/{}.d/50-bitbuilder.conf", unit.name));
         let text = fs::read_to_string(dropin).unwrap_or_default();
-        unit.kind == UnitKind::Workload && !text.lines().any(|line| line == "Restart=always")
+        let says = |setting: &str| text.lines().any(|line| line == setting);
+        let command = || says("Restart=on-failure") && !text.contains("--boot");
+        unit.kind == UnitKind::Workload && (says("Restart=no") || command())
     };
     let units = manifest.units.iter().filter(is_left);
     units.map(|unit| unit.name.clone()).collect()
