@@ -63,12 +63,12 @@ pub(crate) enum Target<'a> {
 }
 
 /// A file of links, each of which is the tenant's.
-#[derive(Debug, Default)]
-pub(crate) struct Links(String);
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Links<'a>(&'a str);
 
-impl Links {
+impl<'a> Links<'a> {
     /// The links, in the order of the file.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = Link<'_>> {
+    pub(crate) fn iter(self) -> impl Iterator<Item = Link<'a>> {
         self.0.lines().filter_map(|line| {
             let (path, target) = line.split_once('\t')?;
             let target = if target.starts_with('/') {
@@ -85,13 +85,13 @@ impl Links {
 ///
 /// # Errors
 /// The first line that is not a link of the tenant: its number, from 1, and why.
-pub(crate) fn check(
+pub(crate) fn check<'a>(
     generator: Generator,
-    text: Vec<u8>,
+    text: &'a [u8],
     names: &Names<'_>,
-) -> Result<Links, (usize, &'static str)> {
-    let text = String::from_utf8(text).map_err(|error| {
-        let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+) -> Result<Links<'a>, (usize, &'static str)> {
+    let text = std::str::from_utf8(text).map_err(|error| {
+        let before = &text[..error.valid_up_to()];
         let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
         (line, "it is not UTF-8")
     })?;
@@ -173,7 +173,7 @@ mod tests {
 
     fn parsed(text: &[u8]) -> Result<usize, (usize, &'static str)> {
         let names = Names::new("a").unwrap();
-        check(Generator::Tenant, text.to_vec(), &names).map(|links| links.iter().count())
+        check(Generator::Tenant, text, &names).map(|links| links.iter().count())
     }
 
     #[test]

@@ -19,15 +19,17 @@ pub(crate) fn directory(directory: impl AsFd, path: impl Arg) -> Result<OwnedFd,
     rustix::fs::openat(directory, path, flags, Mode::empty())
 }
 
-/// The content of the regular file `file`: at most `limit` bytes, else `EFBIG`.
-pub(crate) fn read(file: &OwnedFd, limit: usize) -> Result<Vec<u8>, Errno> {
-    let mut buffer = Vec::new();
+/// Replaces the content of `buffer` by the content of the regular file `file`: at most `limit` bytes, else `EFBIG`.
+pub(crate) fn read(file: &OwnedFd, buffer: &mut Vec<u8>, limit: usize) -> Result<(), Errno> {
+    buffer.clear();
     loop {
         // Grows by doubling.
         buffer.reserve(4096);
-        match rustix::io::read(file, spare_capacity(&mut buffer)) {
-            Ok(0) => break,
+        let room = buffer.capacity() - buffer.len();
+        match rustix::io::read(file, spare_capacity(buffer)) {
             Ok(_) if buffer.len() > limit => return Err(Errno::FBIG),
+            // A regular file gives less than there is room for only at its end.
+            Ok(count) if count < room => break,
             Ok(_) | Err(Errno::INTR) => {}
             Err(error) => return Err(error),
         }
@@ -36,7 +38,7 @@ pub(crate) fn read(file: &OwnedFd, limit: usize) -> Result<Vec<u8>, Errno> {
     if buffer.is_empty() && !is_regular(file)? {
         return Err(Errno::INVAL);
     }
-    Ok(buffer)
+    Ok(())
 }
 
 fn is_regular(file: &OwnedFd) -> Result<bool, Errno> {

@@ -1,6 +1,6 @@
 //! One run of a generator.
 
-use crate::boot::{self, Generator, Links};
+use crate::boot::{self, Generator};
 use crate::names::Names;
 use crate::output::{self, Output};
 use crate::registry::{self, Tenant};
@@ -60,15 +60,16 @@ pub fn generate(
 ) -> io::Result<()> {
     let normal = output::open(normal)?;
     let root = file::directory(CWD, root)?;
-    let text =
-        file::open(&root, registry::PATH).and_then(|file| file::read(&file, registry::LIMIT));
+    let mut text = Vec::new();
+    let read = file::open(&root, registry::PATH)
+        .and_then(|file| file::read(&file, &mut text, registry::LIMIT));
     let mut all = |cause| {
         report(&Trouble {
             tenant: None,
             cause,
         })
     };
-    match text {
+    match read {
         Err(Errno::NOENT) => {
             if generator == Generator::Tenant
                 && let Err(error) = discover(&normal)
@@ -77,7 +78,7 @@ pub fn generate(
             }
         }
         Err(error) => all(format!("/{}: {error}", registry::PATH)),
-        Ok(text) => match registry::parse(&text) {
+        Ok(()) => match registry::parse(&text) {
             Err(error) => all(format!("/{}: {error}", registry::PATH)),
             Ok(registry) => {
                 // Without the directory, no tenant has a generation.
@@ -136,10 +137,11 @@ impl Generations {
     /// Places one tenant after the other; returns what went wrong.
     fn place<'t>(&self, tenants: &'t [Tenant<'_>], normal: &OwnedFd) -> Vec<Trouble<'t>> {
         let mut output = Output::new(normal);
+        let mut text = Vec::new();
         let mut troubles = Vec::new();
         for Tenant { id, enabled } in tenants {
             let placed = match enabled {
-                true => self.place_one(id, &mut output),
+                true => self.place_one(id, &mut text, &mut output),
                 false => Ok(()),
             };
             if let Err(cause) = placed {
@@ -152,25 +154,26 @@ impl Generations {
         troubles
     }
 
-    fn place_one(&self, id: &str, output: &mut Output<'_>) -> Result<(), String> {
-        let links = self.read(id)?;
-        output
-            .place(id, &links)
-            .map_err(|(link, error)| format!("{link}: {error}"))
-    }
-
-    /// The links that the current generation of `id` asks for; none when there is no generation yet.
-    fn read(&self, id: &str) -> Result<Links, String> {
+    /// Places a tenant; `text` is room for its file. A tenant that has no generation yet has no links.
+    fn place_one(
+        &self,
+        id: &str,
+        text: &mut Vec<u8>,
+        output: &mut Output<'_>,
+    ) -> Result<(), String> {
         let names = Names::new(id).ok_or("this is not the id of a tenant")?;
-        let path = format!("{id}/current/{}", self.generator.file());
+        let path = [id, "/current/", self.generator.file()].concat();
         let at = |what: &dyn fmt::Display| format!("/{TENANTS}/{path}: {what}");
-        let text = match file::open(&self.home, path.as_str()) {
-            Err(Errno::NOENT) if self.is_new(id) => return Ok(Links::default()),
-            opened => opened.and_then(|file| file::read(&file, boot::LIMIT)),
-        };
-        let text = text.map_err(|error| at(&error))?;
-        boot::check(self.generator, text, &names)
-            .map_err(|(line, reason)| at(&format_args!("line {line}: {reason}")))
+        match file::open(&self.home, path.as_str()) {
+            Err(Errno::NOENT) if self.is_new(id) => return Ok(()),
+            opened => opened.and_then(|file| file::read(&file, text, boot::LIMIT)),
+        }
+        .map_err(|error| at(&error))?;
+        let links = boot::check(self.generator, text, &names)
+            .map_err(|(line, reason)| at(&format_args!("line {line}: {reason}")))?;
+        output
+            .place(id, links)
+            .map_err(|(link, error)| format!("{link}: {error}"))
     }
 
     /// Whether the tenant was never given a generation; a link that leads nowhere is damage.

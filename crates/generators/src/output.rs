@@ -40,7 +40,7 @@ impl<'d> Output<'d> {
     }
 
     /// Makes all links of tenant `id`, or none: the path of the one that could not be made comes with the error.
-    pub(crate) fn place<'a>(&mut self, id: &str, links: &'a Links) -> Result<(), (&'a str, Errno)> {
+    pub(crate) fn place<'a>(&mut self, id: &str, links: Links<'a>) -> Result<(), (&'a str, Errno)> {
         for (index, link) in links.iter().enumerate() {
             if let Err(error) = self.link(id, link) {
                 self.undo(links.iter().take(index));
