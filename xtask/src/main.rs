@@ -1,5 +1,6 @@
 //! Developer commands: `cargo xtask --help`.
 
+mod bench;
 mod check;
 mod deny;
 mod examples;
@@ -53,6 +54,8 @@ enum Task {
         #[arg(long)]
         quick: bool,
     },
+    /// Measure our programs beside what they stand on; prints a table.
+    Bench,
     /// Write the files of the repository that programs write.
     Generate {
         /// Write nothing; fail when a file is not up to date.
@@ -114,6 +117,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Task::Shell { command } => return machine()?.shell(command),
         Task::Push { directory, id } => machine()?.push(directory, id.as_deref())?,
         Task::Test { quick } => check::test(*quick)?,
+        Task::Bench => bench::bench()?,
         Task::Generate { check } => generate::generate(*check)?,
         Task::Deny { bless } => deny::check(*bless)?,
         Task::Template {
