@@ -13,6 +13,7 @@ mod main_workload;
 mod networks;
 mod permission;
 mod placement;
+mod policy;
 #[cfg(test)]
 mod tests;
 mod traffic;
@@ -21,6 +22,7 @@ mod workloads;
 
 pub(crate) use capabilities::{may_call, may_hold};
 pub use host::HostFacts;
+pub use policy::unavailable as unavailable_policy;
 
 use crate::desired::{DesiredTenant, Templates};
 use crate::finding::{Checked, Finding};

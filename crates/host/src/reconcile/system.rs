@@ -13,6 +13,7 @@ use bitbuilder_core::document::read_system;
 use bitbuilder_core::finding::{Checked, Finding, Severity};
 use bitbuilder_core::model::System;
 use bitbuilder_core::report;
+use bitbuilder_core::resolve::unavailable_policy;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -244,8 +245,10 @@ fn read(root: &HostRoot, commit: &str) -> Result<(Checked<System>, Sources), Sou
 pub(super) fn check(reading: Reading) -> (Checked<System>, Sources) {
     let Reading { tree, findings } = reading;
     let checked = read_system(&tree);
-    let all = findings.into_iter().chain(checked.findings).collect();
-    let checked = Checked::new(checked.value, all);
+    let policy = checked.value.as_ref().map(|system| &system.policy);
+    let policy = policy.map_or_else(Vec::new, unavailable_policy);
+    let all = findings.into_iter().chain(checked.findings).chain(policy);
+    let checked = Checked::new(checked.value, all.collect());
     let sources = report::sources(&tree, &checked.findings);
     (checked, sources)
 }

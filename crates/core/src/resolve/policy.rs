@@ -1,0 +1,65 @@
+//! What the operator's policy may say and no host does yet. Nothing of it is ignored in silence.
+
+use crate::document::default_policy;
+use crate::finding::{Finding, Origin};
+use crate::model::{Policy, Quota};
+
+const FILE: &str = ".gitops/config.yaml";
+
+/// Warnings about `policy`; where ignoring it would be less secure, tenants are refused when they are resolved.
+pub fn unavailable(policy: &Policy) -> Vec<Finding> {
+    let usual = default_policy();
+    let says = [
+        (
+            policy.sync.interval != usual.sync.interval || policy.sync.jitter != usual.sync.jitter,
+            "`sync.interval` and `sync.jitter` are not used yet: the host looks every five minutes",
+            Some("write a drop-in for bitbuilder-sync.timer on the host"),
+        ),
+        (
+            policy.storage.quota != Quota::None,
+            "`storage.quota` is not used yet: storage limits are not enforced",
+            None,
+        ),
+        (
+            !policy.notifications.is_empty(),
+            "`notifications` are not sent yet",
+            Some("read `bbctl events --follow --json`"),
+        ),
+        (
+            !policy.templates.is_empty(),
+            "`templates` are not fetched yet: the host has those that are installed on it",
+            None,
+        ),
+    ];
+    let said = says.into_iter().filter(|(written, ..)| *written);
+    said.map(|(_, message, help)| {
+        let finding = Finding::warning(Origin::file(FILE), "not-available", message);
+        match help {
+            Some(help) => finding.help(help),
+            None => finding,
+        }
+    })
+    .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Millis;
+
+    #[test]
+    fn the_usual_policy_needs_nothing_more() {
+        assert_eq!(unavailable(&default_policy()), []);
+    }
+
+    #[test]
+    fn what_is_not_done_yet_is_said() {
+        let mut policy = default_policy();
+        policy.sync.interval = Millis(1000);
+        policy.storage.quota = Quota::Btrfs;
+        let findings = unavailable(&policy);
+        let messages: Vec<&str> = findings.iter().map(|f| f.message.as_str()).collect();
+        assert_eq!(messages.len(), 2);
+        assert!(messages[0].contains("sync.interval") && messages[1].contains("storage.quota"));
+    }
+}
