@@ -13,7 +13,6 @@ pub use follow::follow;
 use crate::atomic;
 use crate::host::HostError;
 use crate::paths::HostRoot;
-use crate::reconcile::HistoryEvent;
 use bitbuilder_core::model::Name;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, OpenOptions};
@@ -23,6 +22,66 @@ use std::path::{Path, PathBuf};
 
 /// Bytes over which the older half goes.
 const LIMIT: u64 = 4 << 20;
+
+/// One thing that happened to a tenant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HistoryEntry {
+    /// Seconds since the epoch.
+    pub time: u64,
+    /// What happened.
+    #[serde(flatten)]
+    pub event: HistoryEvent,
+}
+
+/// What can happen to a tenant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "event")]
+pub enum HistoryEvent {
+    /// A generation became current.
+    Deployed {
+        /// Its number.
+        generation: u64,
+        /// Its commit.
+        commit: String,
+        /// First line of the commit's message.
+        subject: String,
+    },
+    /// What differed from the current generation was put right.
+    Repaired {
+        /// Its number.
+        generation: u64,
+    },
+    /// A commit was not accepted.
+    Refused {
+        /// The commit.
+        commit: String,
+        /// Why.
+        reason: String,
+    },
+    /// An apply failed.
+    Failed {
+        /// The commit.
+        commit: String,
+        /// Why.
+        error: String,
+    },
+    /// An older generation became current.
+    RolledBack {
+        /// From this number.
+        from: u64,
+        /// To this number.
+        to: u64,
+    },
+    /// Passes leave it alone from now on.
+    Suspended {
+        /// What the operator said.
+        reason: String,
+    },
+    /// Passes care for it again.
+    Resumed,
+    /// It left the registry.
+    Removed,
+}
 
 /// One line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,6 +2,7 @@
 //!
 //! Shapes follow the documents; every rule of a field is checked before a value of these types exists.
 
+mod capability;
 mod network;
 mod scalar;
 mod system;
@@ -9,6 +10,7 @@ mod template;
 mod tenant;
 mod workload;
 
+pub(crate) use capability::CAPABILITIES;
 pub use network::*;
 pub use scalar::*;
 pub use system::*;

@@ -13,8 +13,9 @@ pub const COMPILER: u32 = 1;
 /// What the compiler reads of one tenant.
 #[derive(Debug, Clone, Copy)]
 pub struct Inputs<'a> {
-    /// Git object id of the tree that was read, hex. The commit does not matter: it is in no file.
-    pub tree: &'a str,
+    /// What identifies the documents that were read: Git object id of a commit or of its tree, hex. Which of them does
+    /// not matter as long as it is always the same; with the commit, one that changes no document is compiled once more.
+    pub revision: &'a str,
     /// The tenant's entry in the registry, with defaults.
     pub registration: &'a Registration,
     /// The system's configuration.
@@ -40,7 +41,7 @@ pub fn inputs_hash(inputs: &Inputs<'_>) -> String {
     // Derived `Debug` cannot fail, says everything that the types hold, and keeps the order of sorted maps.
     let parts = [
         COMPILER.to_string(),
-        inputs.tree.to_owned(),
+        inputs.revision.to_owned(),
         format!("{registration:?}"),
         format!("{:?}", inputs.policy),
         format!("{:?}", inputs.facts),
@@ -110,7 +111,7 @@ mod tests {
         let (one, policy) = (registration(), policy());
         let (facts, templates) = (HostFacts::default(), Templates::default());
         let base = Inputs {
-            tree: "aa",
+            revision: "aa",
             registration: &one,
             policy: &policy,
             facts: &facts,
@@ -119,7 +120,10 @@ mod tests {
         };
         let known = inputs_hash(&base);
         let other = |inputs: Inputs<'_>| assert_ne!(inputs_hash(&inputs), known);
-        other(Inputs { tree: "ab", ..base });
+        other(Inputs {
+            revision: "ab",
+            ..base
+        });
         let mut changed = one.clone();
         changed.limits.cpu = Some(MilliCores(1));
         let registration = &changed;

@@ -2,51 +2,7 @@
 
 use super::scene::Placed;
 use crate::desired::WorkloadClass;
-
-/// Linux capabilities by number, capability.h.
-const ALL: [&str; 41] = [
-    "CAP_CHOWN",
-    "CAP_DAC_OVERRIDE",
-    "CAP_DAC_READ_SEARCH",
-    "CAP_FOWNER",
-    "CAP_FSETID",
-    "CAP_KILL",
-    "CAP_SETGID",
-    "CAP_SETUID",
-    "CAP_SETPCAP",
-    "CAP_LINUX_IMMUTABLE",
-    "CAP_NET_BIND_SERVICE",
-    "CAP_NET_BROADCAST",
-    "CAP_NET_ADMIN",
-    "CAP_NET_RAW",
-    "CAP_IPC_LOCK",
-    "CAP_IPC_OWNER",
-    "CAP_SYS_MODULE",
-    "CAP_SYS_RAWIO",
-    "CAP_SYS_CHROOT",
-    "CAP_SYS_PTRACE",
-    "CAP_SYS_PACCT",
-    "CAP_SYS_ADMIN",
-    "CAP_SYS_BOOT",
-    "CAP_SYS_NICE",
-    "CAP_SYS_RESOURCE",
-    "CAP_SYS_TIME",
-    "CAP_SYS_TTY_CONFIG",
-    "CAP_MKNOD",
-    "CAP_LEASE",
-    "CAP_AUDIT_WRITE",
-    "CAP_AUDIT_CONTROL",
-    "CAP_SETFCAP",
-    "CAP_MAC_OVERRIDE",
-    "CAP_MAC_ADMIN",
-    "CAP_SYSLOG",
-    "CAP_WAKE_ALARM",
-    "CAP_BLOCK_SUSPEND",
-    "CAP_AUDIT_READ",
-    "CAP_PERFMON",
-    "CAP_BPF",
-    "CAP_CHECKPOINT_RESTORE",
-];
+use crate::model::CAPABILITIES;
 
 /// What systemd-nspawn grants by itself with a network of its own, systemd-nspawn(1) `--capability=`.
 const NSPAWN: [&str; 26] = [
@@ -84,14 +40,15 @@ const NSPAWN_TTY: &str = "CAP_SYS_TTY_CONFIG";
 /// Capabilities of the bounding set, by number.
 pub(super) fn kept(workload: &Placed<'_>) -> Vec<&'static str> {
     let WorkloadClass::Container { capabilities, .. } = &workload.desired.class;
-    ALL.into_iter()
+    CAPABILITIES
+        .into_iter()
         .filter(|name| capabilities.iter().any(|wanted| wanted == name))
         .collect()
 }
 
 /// The bounding set as the kernel prints it: hexadecimal, `/proc/PID/status`.
 pub(super) fn mask(kept: &[&str]) -> String {
-    let bits = ALL
+    let bits = CAPABILITIES
         .iter()
         .enumerate()
         .filter(|(_, name)| kept.contains(name))
@@ -102,7 +59,7 @@ pub(super) fn mask(kept: &[&str]) -> String {
 /// Options for systemd-nspawn that leave exactly `kept`.
 pub(super) fn options(kept: &[&str]) -> Vec<String> {
     let granted = |name: &&str| NSPAWN.contains(name) || *name == NSPAWN_TTY;
-    let dropped: Vec<&str> = ALL
+    let dropped: Vec<&str> = CAPABILITIES
         .into_iter()
         .filter(|name| granted(name) && !kept.contains(name))
         .collect();

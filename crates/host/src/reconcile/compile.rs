@@ -4,16 +4,14 @@ use super::ground::Ground;
 use crate::source::Reading;
 use bitbuilder_core::allocate::{self, TenantAllocation};
 use bitbuilder_core::artefact::Artefacts;
-use bitbuilder_core::desired::Templates;
-use bitbuilder_core::digest::sha256_parts;
 use bitbuilder_core::document::read_tenant;
 use bitbuilder_core::finding::{Finding, has_errors};
 use bitbuilder_core::lint::{self, Bounds};
-use bitbuilder_core::model::{Policy, Registration};
-use bitbuilder_core::resolve::{HostFacts, resolve};
+use bitbuilder_core::model::Registration;
+use bitbuilder_core::plan::{Inputs, inputs_hash};
+use bitbuilder_core::resolve::resolve;
 use bitbuilder_core::tree::Tree;
-use bitbuilder_core::{plan, render, report};
-use serde::Serialize;
+use bitbuilder_core::{render, report};
 use std::collections::BTreeMap;
 
 /// A revision that can be deployed, or not.
@@ -83,27 +81,14 @@ fn stages(
     })
 }
 
-/// Hash over what all tenants of a pass are compiled with.
-pub(super) fn shared_inputs(policy: &Policy, templates: &Templates, facts: &HostFacts) -> String {
-    sha256_parts([
-        &plan::COMPILER.to_le_bytes()[..],
-        &json(policy),
-        &json(templates),
-        &json(facts),
-    ])
-}
-
 /// Hash over everything that a tenant is compiled from: while it is the same, so is the result.
 pub(super) fn inputs(ground: &Ground, registration: &Registration, commit: &str) -> String {
-    sha256_parts([
-        ground.shared.as_bytes(),
-        &json(registration),
-        &json(&ground.allocations.tenants.get(&registration.id)),
-        commit.as_bytes(),
-    ])
-}
-
-/// Types of the model always become JSON.
-fn json<T: Serialize>(value: &T) -> Vec<u8> {
-    serde_json::to_vec(value).unwrap_or_default()
+    inputs_hash(&Inputs {
+        revision: commit,
+        registration,
+        policy: &ground.revision.system.policy,
+        facts: &ground.facts,
+        templates: &ground.templates,
+        allocation: ground.allocations.tenants.get(&registration.id),
+    })
 }

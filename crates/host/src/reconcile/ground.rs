@@ -21,8 +21,6 @@ pub(super) struct Ground {
     pub(super) presence: Presence,
     /// The effective registry, by id.
     pub(super) registry: BTreeMap<Name, super::EffectiveTenant>,
-    /// Hash over policy, templates and facts: what all tenants share.
-    pub(super) shared: String,
 }
 
 impl Ground {
@@ -31,7 +29,6 @@ impl Ground {
         let templates = observe::templates(root)?;
         let facts = observe::facts(host)?;
         let registry = effective_registry(root)?.map_or_else(Vec::new, |registry| registry.tenants);
-        let shared = super::compile::shared_inputs(&revision.system.policy, &templates, &facts);
         Ok(Self {
             templates,
             facts,
@@ -41,7 +38,6 @@ impl Ground {
                 .into_iter()
                 .map(|tenant| (tenant.id.clone(), tenant))
                 .collect(),
-            shared,
             revision,
         })
     }

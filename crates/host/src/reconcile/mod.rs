@@ -28,6 +28,7 @@ mod task;
 #[cfg(test)]
 mod tests;
 
+pub use crate::events::{HistoryEntry, HistoryEvent};
 pub use error::PassError;
 pub use init::{HostConfig, embedded_url, ensure_embedded, init, read_config};
 pub use operate::{resume, rollback, suspend};
@@ -35,15 +36,17 @@ pub use options::{Options, Scope, Starts};
 pub use preview::{Preview, preview_system, preview_tenant};
 pub use registry::{EffectiveRegistry, EffectiveTenant, effective_registry};
 pub use report::{Event, Report, SystemReport, TenantReport, Verdict};
-pub use state::{FetchFailure, HistoryEntry, HistoryEvent, Refusal, Suspension, TenantState};
+pub use state::{FetchFailure, Refusal, Suspension, TenantState};
 pub use system::{Revision, SystemState, accepted_system};
 
-use crate::apply;
-use crate::host::Host;
+use crate::apply::{self, Recovery};
+use crate::host::{Host, HostError};
+use bitbuilder_core::model::Name;
 use execute::execute;
 use ground::Ground;
 use lock::Lock;
 use look::look;
+use std::collections::BTreeMap;
 use task::{Planner, Task};
 
 /// Tenants whose repositories are asked at once: remotes mostly let one wait.
@@ -63,10 +66,10 @@ pub fn pass(
     let Some(_lock) = lock(host, options, say)? else {
         return Ok(Report::default());
     };
-    apply::recover_all(host)?;
+    let stuck = recover(host)?;
     let (system, revision) = system::update(host, options, say)?;
     let mut ground = Ground::read(host, revision)?;
-    let mut tasks = tenants(host, &mut ground, options)?;
+    let mut tasks = tenants(host, &mut ground, options, &stuck)?;
     tasks.extend(leaving(host, &ground, options));
     let tenants = if options.plan_only {
         tasks.into_iter().map(Task::into_report).collect()
@@ -74,6 +77,26 @@ pub fn pass(
         execute(host, &mut ground, tasks, say)?
     };
     Ok(Report { system, tenants })
+}
+
+/// Finishes or undoes what a crash interrupted. A tenant whose journal is still needed afterwards is returned with the
+/// reason: a new plan would not know what the old one left half done, so that tenant waits for the next pass.
+fn recover(host: &dyn Host) -> Result<BTreeMap<Name, String>, PassError> {
+    let recovered = apply::recover_all(host)?.into_iter();
+    let unfinished = recovered.filter(|(id, _)| host.root().journal(id).exists());
+    let stuck = unfinished.map(|(id, recovery)| {
+        let error = match &recovery {
+            Recovery::Failed { error } => Some(error.as_str()),
+            Recovery::Finished(outcome) => outcome.error(),
+            Recovery::Undone => None,
+        };
+        let error = error.unwrap_or("a step was left out");
+        (
+            id,
+            format!("the interrupted change cannot be finished: {error}"),
+        )
+    });
+    Ok(stuck.collect())
 }
 
 /// The host's lock. A tenant that is being provisioned waits only until another pass has provisioned it: that pass may
@@ -100,6 +123,7 @@ fn tenants(
     host: &dyn Host,
     ground: &mut Ground,
     options: &Options,
+    stuck: &BTreeMap<Name, String>,
 ) -> Result<Vec<Task>, PassError> {
     let tenants = ground.revision.system.tenants.clone();
     let scope: Vec<_> = match &options.scope {
@@ -112,8 +136,12 @@ fn tenants(
     let looks = {
         let ground = &*ground;
         parallel::map(scope, FETCHES, |registration| {
-            let found = look(host, ground, registration, options);
-            (&registration.id, found)
+            let id = &registration.id;
+            let found = match stuck.get(id) {
+                Some(error) => Err(HostError::damaged(&host.root().journal(id), error).into()),
+                None => look(host, ground, registration, options),
+            };
+            (id, found)
         })
     };
     let planner = Planner {

@@ -2,13 +2,13 @@
 
 use super::execute::execute;
 use super::ground::Ground;
-use super::state::HistoryEvent;
 use super::task::Planner;
 use super::{
     Event, Options, PassError, Suspension, TenantReport, TenantState, Verdict, accepted_system,
     lock,
 };
 use crate::apply;
+use crate::events::HistoryEvent;
 use crate::events::{self, Record};
 use crate::generations;
 use crate::host::Host;

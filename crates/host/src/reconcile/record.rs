@@ -1,9 +1,9 @@
 //! The end of a pass: what was done is remembered and told.
 
-use super::state::HistoryEvent;
 use super::task::Task;
 use super::{PassError, TenantReport, Verdict};
 use crate::apply::Outcome;
+use crate::events::HistoryEvent;
 use crate::events::{self, Record};
 use crate::generations;
 use crate::host::Host;

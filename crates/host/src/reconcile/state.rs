@@ -1,6 +1,7 @@
 //! What the host remembers of a tenant between passes: `/var/lib/tenants/<id>/state.json`.
 
 use crate::atomic;
+use crate::events::{HistoryEntry, HistoryEvent};
 use crate::host::HostError;
 use crate::paths::HostRoot;
 use bitbuilder_core::finding::Finding;
@@ -93,66 +94,6 @@ pub struct FetchFailure {
     pub count: u64,
     /// The last error.
     pub error: String,
-}
-
-/// One thing that happened to a tenant.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HistoryEntry {
-    /// Seconds since the epoch.
-    pub time: u64,
-    /// What happened.
-    #[serde(flatten)]
-    pub event: HistoryEvent,
-}
-
-/// What can happen to a tenant.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "event")]
-pub enum HistoryEvent {
-    /// A generation became current.
-    Deployed {
-        /// Its number.
-        generation: u64,
-        /// Its commit.
-        commit: String,
-        /// First line of the commit's message.
-        subject: String,
-    },
-    /// What differed from the current generation was put right.
-    Repaired {
-        /// Its number.
-        generation: u64,
-    },
-    /// A commit was not accepted.
-    Refused {
-        /// The commit.
-        commit: String,
-        /// Why.
-        reason: String,
-    },
-    /// An apply failed.
-    Failed {
-        /// The commit.
-        commit: String,
-        /// Why.
-        error: String,
-    },
-    /// An older generation became current.
-    RolledBack {
-        /// From this number.
-        from: u64,
-        /// To this number.
-        to: u64,
-    },
-    /// Passes leave it alone from now on.
-    Suspended {
-        /// What the operator said.
-        reason: String,
-    },
-    /// Passes care for it again.
-    Resumed,
-    /// It left the registry.
-    Removed,
 }
 
 impl TenantState {

@@ -143,3 +143,27 @@ fn a_start_that_fails_is_said_and_tried_again() {
     assert_eq!(world.generation("one"), Some(1));
     assert!(!world.host.root().journal(&name("one")).exists());
 }
+
+#[test]
+fn a_network_that_cannot_be_loaded_keeps_its_journal_until_it_can() {
+    let mut world = World::new(&["one"]);
+    world.sync("one");
+    // Another subnet: the network has to be loaded anew.
+    let topology = "networks: { default: { mode: isolated-bridge, nat: true } }\n";
+    let commit = world.commit("one", &[("network/topology.yaml", topology)]);
+    let journal = world.host.root().journal(&name("one"));
+    for _ in 0..2 {
+        world.host = world
+            .host
+            .with_faults(Faults::none().nth(Call::ApplyRuleset, 1));
+        let report = world.sync("one");
+        assert_eq!(report.verdict, Verdict::Failed, "{report:?}");
+        assert!(journal.exists());
+    }
+    world.host = world.host.with_faults(Faults::none());
+    let report = world.sync("one");
+    assert!(!report.verdict.is_bad(), "{report:?}");
+    assert!(!journal.exists());
+    let state = TenantState::read(world.host.root(), &name("one")).unwrap();
+    assert_eq!(state.deployed, Some(commit));
+}
