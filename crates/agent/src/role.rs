@@ -19,7 +19,7 @@ Usage: agent ROLE [ARGUMENT...], or by a link that is called as the role.
   setup-tenant-network ID           bridges and packet rules of the current generation (tenant-network@)
   teardown-tenant-network ID        takes them away
   git-sync [--no-fetch] [--progress] [ID]
-                                    one pass, for all tenants or one (bitbuilder-sync)
+                                    one pass, for all tenants or one (bitbuilder-sync, bitbuilder-sync@)
   tenant-health check MACHINE       one health check (tenant-health@)
   tenant-health wait TENANT WORKLOAD
                                     until a workload is healthy

@@ -167,6 +167,24 @@ fn the_commands_of_systemd_and_git_work_on_tenants() {
     });
     host.exec_ok(["systemctl", "enable", "--now", "tenant@pair"]);
 
+    // A reload that takes the tenant down finishes all the same.
+    let off = host
+        .read_file("/root/by-hand/metadata.json")
+        .replace("true", "false");
+    host.write_file("/root/by-hand/metadata.json", off);
+    host.sh(
+        "cd /root/by-hand; git -c user.name=t -c user.email=t@example.org commit -qam off; \
+         git -C /var/lib/bitbuilder/git/pair.git fetch -q /root/by-hand main:main; \
+         git -C /var/lib/tenants/pair/config.git fetch -q",
+    );
+    host.exec(["systemctl", "reload", "tenant@pair"]);
+    host.wait_for("the tenant is stopped", || {
+        status(&host, "pair")["health"] == "Stopped"
+    });
+    host.wait_for("the pass is done", || {
+        !host.exists("/var/lib/tenants/pair/journal.json")
+    });
+
     let unknown = host.exec(["systemctl", "start", "tenant@nobody"]);
     assert!(!unknown.status.success());
     let journal = host.journal(&["-b", "-u", "setup-tenant@nobody"]);

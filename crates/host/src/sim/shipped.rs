@@ -22,6 +22,7 @@ const UNITS: [(&str, &str); 8] = [
     unit!("bitbuilder-discover.service"),
     unit!("bitbuilder-sync.service"),
     unit!("bitbuilder-sync.timer"),
+    unit!("bitbuilder-sync@.service"),
     unit!("setup-tenant@.service"),
     unit!("tenant-health@.service"),
     unit!("tenant-health@.timer"),
