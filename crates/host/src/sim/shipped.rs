@@ -18,7 +18,7 @@ pub(super) const SYSTEMD: u32 = 262;
 const CONTROLLERS: &str = "cpuset cpu io memory pids\n";
 
 /// Our units.
-const UNITS: [(&str, &str); 8] = [
+const UNITS: [(&str, &str); 9] = [
     unit!("bitbuilder-discover.service"),
     unit!("bitbuilder-sync.service"),
     unit!("bitbuilder-sync.timer"),
