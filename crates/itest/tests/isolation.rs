@@ -73,19 +73,8 @@ impl Arena {
         self.allocated(&format!("/tenants/{tenant}/networks/default/link"))
     }
 
-    /// A shell script of root in a booted container.
     fn inside(&self, machine: &str, script: &str) -> Output {
-        let machine = format!("--machine={machine}");
-        let run = [
-            "systemd-run",
-            "--quiet",
-            "--pipe",
-            "--wait",
-            "--collect",
-            &machine,
-        ];
-        self.host
-            .exec(run.into_iter().chain(["/bin/sh", "-c", script]))
+        common::inside(&self.host, machine, script)
     }
 
     /// Name of the attacker's only interface.
@@ -97,12 +86,7 @@ impl Arena {
 
     #[track_caller]
     fn works(&self, machine: &str, script: &str) -> String {
-        let output = self.inside(machine, script);
-        assert!(
-            output.status.success(),
-            "{machine}: `{script}` must work: {output:?}"
-        );
-        String::from_utf8_lossy(&output.stdout).into_owned()
+        common::works(&self.host, machine, script)
     }
 
     #[track_caller]
@@ -200,18 +184,24 @@ fn link_layer(arena: &Arena) {
 }
 
 fn multicast(arena: &Arena) {
-    // beta listens to everything on its link while alpha shouts.
-    let listen = "timeout 6 busybox nc -u -l -p 5353 2>/dev/null; true";
-    let shout = "for n in 1 2 3 4 5; do \
-                 echo shout | busybox nc -u -w 1 224.0.0.251 5353; \
-                 echo shout | busybox nc -u -w 1 255.255.255.255 5353; done; true";
+    // beta listens on its link while alpha shouts; what beta says last is heard, so it was listening all the time.
+    let listen = "timeout 15 busybox nc -u -l -p 5353; true";
+    let listens = "grep -q :14E9 /proc/net/udp /proc/net/udp6";
+    let shout = "for n in 1 2 3; do for to in 224.0.0.251 255.255.255.255; do \
+                 echo shout | busybox nc -u -w 1 $to 5353; done; done; true";
     let heard = std::thread::scope(|scope| {
         let listener = scope.spawn(|| arena.inside("beta-near", listen));
+        arena.host.wait_for("beta listens", || {
+            arena.inside("beta-near", listens).status.success()
+        });
         arena.inside("alpha-evil", shout);
+        arena.works(
+            "beta-near",
+            "echo control | busybox nc -u -w 1 127.0.0.1 5353",
+        );
         listener.join().unwrap()
     });
-    let heard = String::from_utf8_lossy(&heard.stdout).into_owned();
-    assert!(!heard.contains("shout"), "{heard}");
+    assert_eq!(String::from_utf8_lossy(&heard.stdout), "control\n");
 }
 
 fn files(arena: &Arena) {

@@ -5,32 +5,10 @@
 mod common;
 
 use bitbuilder_itest::TestHost;
-use common::{Repository, booted, command, wait_healthy};
-use std::process::Output;
+use common::{Repository, booted, command, inside, wait_healthy, works};
 
 const SERVE: &str = "echo $NAME > /srv/index.html; exec busybox httpd -f -p 80 -h /srv";
 const CHECKED: &str = "health: { tcp: 80, interval: 1s }\n";
-
-/// A shell script in a booted container.
-fn inside(host: &TestHost, machine: &str, script: &str) -> Output {
-    let machine = format!("--machine={machine}");
-    let run = [
-        "systemd-run",
-        "--quiet",
-        "--pipe",
-        "--wait",
-        "--collect",
-        &machine,
-    ];
-    host.exec(run.into_iter().chain(["/bin/sh", "-c", script]))
-}
-
-#[track_caller]
-fn works(host: &TestHost, machine: &str, script: &str) -> String {
-    let output = inside(host, machine, script);
-    assert!(output.status.success(), "`{script}`: {output:?}");
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
 
 /// `open` has a way out, `shut` has none; each has a web server and a machine to look from.
 fn prepared() -> TestHost {

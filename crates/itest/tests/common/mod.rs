@@ -5,6 +5,7 @@ use bitbuilder_itest::TestHost;
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Output;
 
 /// A repository directory that a test writes and pushes.
 pub(crate) struct Repository(tempfile::TempDir);
@@ -120,6 +121,27 @@ pub(crate) fn invocation(host: &TestHost, machine: &str) -> String {
         "--value",
         &unit,
     ])
+}
+
+/// A shell script of root in a booted container.
+pub(crate) fn inside(host: &TestHost, machine: &str, script: &str) -> Output {
+    let machine = format!("--machine={machine}");
+    let run = ["systemd-run", "--quiet", "--pipe", "--wait", "--collect"];
+    let run = run
+        .into_iter()
+        .chain([machine.as_str(), "/bin/sh", "-c", script]);
+    host.exec(run)
+}
+
+/// The same, which must succeed; returns what it printed.
+#[track_caller]
+pub(crate) fn works(host: &TestHost, machine: &str, script: &str) -> String {
+    let output = inside(host, machine, script);
+    assert!(
+        output.status.success(),
+        "{machine}: `{script}` must work: {output:?}"
+    );
+    String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 /// A path in the writable layer of a container, as the host sees it.
