@@ -72,7 +72,8 @@ impl<'a> Progress<'a> {
         if !self.finished.insert(report.tenant.clone()) {
             return;
         }
-        if self.verbose || report.verdict.is_bad() {
+        // Who pushed has read the warnings when the push was judged.
+        if report.verdict.is_bad() {
             findings(&report.findings, &report.sources, self.console);
         }
         let quiet = matches!(report.verdict, Verdict::Unchanged | Verdict::Suspended);
