@@ -1,5 +1,5 @@
-//! A hostile tenant tries to reach another tenant and the host. Every way that must be closed has a control beside it
-//! that is open, so that the test cannot pass because nothing works.
+//! A hostile tenant tries to reach another tenant and the host. Beside what must be closed stands what must be open: the
+//! same tool on a way that is allowed, or the thing itself seen from the host, so that not everything fails for no reason.
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
@@ -223,13 +223,17 @@ fn multicast(arena: &Arena) {
 }
 
 fn files(arena: &Arena) {
-    arena.fails("ls /var/lib/tenants");
-    arena.fails("ls /var/lib/bitbuilder");
-    arena.fails("ls /run/bitbuilder");
+    for path in ["/var/lib/tenants", "/var/lib/bitbuilder", "/run/bitbuilder"] {
+        assert!(arena.host.exists(path), "{path}");
+        arena.fails(&format!("ls {path}"));
+    }
+    // The host's control groups, seen from the top.
+    let group = "system.slice/listener.service";
+    assert!(arena.host.exists(&format!("/sys/fs/cgroup/{group}")));
+    arena.fails(&format!("mount -t cgroup2 none /mnt && ls /mnt/{group}"));
     arena.fails("mknod /tmp/disk b 254 0 && head -c 1 /tmp/disk");
     arena.fails("echo 1 > /proc/sys/kernel/panic");
     arena.fails("echo h > /proc/sysrq-trigger");
-    arena.fails("mount -t cgroup2 none /mnt && echo $$ > /mnt/cgroup.procs && ls /mnt/system.slice/sshd.service");
     arena.fails("head -c 1 /dev/kmsg");
     // What its root writes belongs to nobody that the host or beta knows.
     arena.works("alpha-evil", "touch /root/mine");
@@ -269,8 +273,6 @@ fn processes(arena: &Arena) {
 fn sockets(arena: &Arena) {
     let seen = arena.works("alpha-evil", "cat /proc/net/unix");
     assert!(!seen.contains("@bitbuilder-test"), "{seen}");
-    arena.fails("test -S /run/host/run/dbus/system_bus_socket");
-    arena.fails("grep -q bitbuilder /proc/net/unix");
 }
 
 /// Last, because it breaks the attacker's own network.
