@@ -18,8 +18,10 @@ Usage: agent ROLE [ARGUMENT...], or by a link that is called as the role.
   tenant-cleanup ID                 forgets health results (tenant@)
   setup-tenant-network ID           bridges and packet rules of the current generation (tenant-network@)
   teardown-tenant-network ID        takes them away
-  git-sync [--no-fetch] [--progress] [ID]
-                                    one pass, for all tenants or one (bitbuilder-sync, bitbuilder-sync@)
+  git-sync [--no-fetch] [--progress] [--trigger WORD] [ID]
+                                    one pass, for all tenants or one (bitbuilder-sync, bitbuilder-sync@); WORD
+                                    says what caused it: boot, timer, path, push[:UID], webhook[:DELIVERY],
+                                    operator:UID, reload, health
   tenant-health check MACHINE       one health check (tenant-health@)
   tenant-health wait TENANT WORKLOAD
                                     until a workload is healthy
@@ -30,6 +32,9 @@ Usage: agent ROLE [ARGUMENT...], or by a link that is called as the role.
 
 Exit codes: 0 done, 1 failed, 2 usage, 3 invalid input.
 ";
+
+/// Arguments of `git-sync`.
+const SYNC: &str = "[--no-fetch] [--progress] [--trigger WORD] [ID]";
 
 /// A role with its arguments.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -151,12 +156,19 @@ fn role_with(role: &str, words: &[&str]) -> Result<Role> {
 
 fn sync(words: &[&str]) -> Result<Sync> {
     let mut sync = Sync::default();
-    for word in words {
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
         match *word {
             "--no-fetch" => sync.fetch = false,
             "--progress" => sync.progress = true,
+            "--trigger" => {
+                let word = words.next().ok_or_else(|| usage("git-sync", SYNC))?;
+                sync.trigger = word
+                    .parse()
+                    .map_err(|error| Failure::usage(format!("{error}")))?;
+            }
             id if !id.starts_with('-') && sync.tenant.is_none() => sync.tenant = Some(name(id)?),
-            _ => return Err(usage("git-sync", "[--no-fetch] [--progress] [ID]")),
+            _ => return Err(usage("git-sync", SYNC)),
         }
     }
     Ok(sync)
@@ -206,6 +218,7 @@ pub(crate) fn machine_name(text: &str) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bitbuilder_host::reconcile::Trigger;
 
     fn parse(words: &[&str]) -> Result<Role, u8> {
         super::parse(words.iter().map(OsString::from)).map_err(|failure| failure.code())
@@ -244,6 +257,8 @@ mod tests {
             (&["tenant-health", "wait", "shop"], 2),
             (&["git-sync", "--nonsense"], 2),
             (&["git-sync", "a", "b"], 2),
+            (&["git-sync", "--trigger"], 2),
+            (&["git-sync", "--trigger", "nobody"], 2),
             (&["pre-receive", "x"], 2),
         ] {
             assert_eq!(parse(words), Err(code), "{words:?}");
@@ -257,12 +272,22 @@ mod tests {
                 fetch,
                 progress,
                 tenant: tenant.map(id),
+                trigger: Trigger::default(),
             }))
         };
         assert_eq!(parse(&["git-sync"]), sync(true, false, None));
         assert_eq!(
             parse(&["git-sync", "--progress", "shop", "--no-fetch"]),
             sync(false, true, Some("shop"))
+        );
+        let timer = parse(&["git-sync", "--trigger", "timer"]);
+        let trigger = Trigger::Timer;
+        assert_eq!(
+            timer,
+            Ok(Role::Sync(Sync {
+                trigger,
+                ..Sync::default()
+            }))
         );
         assert_eq!(
             parse(&["tenant-health", "wait", "shop", "db"]),

@@ -6,7 +6,7 @@ use crate::progress::{self, Progress};
 use bitbuilder_core::model::Name;
 use bitbuilder_host::host::Host;
 use bitbuilder_host::observe;
-use bitbuilder_host::reconcile::{self, Options, Report, Scope, Verdict};
+use bitbuilder_host::reconcile::{self, Options, Report, Scope, Trigger, Verdict};
 use std::time::Duration;
 
 /// How long a person who pushed is kept waiting until it is decided whether it works.
@@ -21,6 +21,8 @@ pub struct Sync {
     pub progress: bool,
     /// Only this tenant.
     pub tenant: Option<Name>,
+    /// What caused it.
+    pub trigger: Trigger,
 }
 
 impl Default for Sync {
@@ -29,6 +31,7 @@ impl Default for Sync {
             fetch: true,
             progress: false,
             tenant: None,
+            trigger: Trigger::default(),
         }
     }
 }
@@ -41,6 +44,7 @@ pub fn run(host: &dyn Host, sync: &Sync, console: &Console) -> Result {
     let options = Options {
         scope: sync.tenant.clone().map_or(Scope::All, Scope::One),
         fetch: sync.fetch,
+        trigger: sync.trigger.clone(),
         ..Options::default()
     };
     let mut progress = Progress::new(console, sync.progress);

@@ -7,7 +7,7 @@ use bitbuilder_core::artefact::{Manifest, UnitKind};
 use bitbuilder_core::model::Name;
 use bitbuilder_host::generations;
 use bitbuilder_host::host::{Host, HostError, UnitState};
-use bitbuilder_host::reconcile::{self, Options, Scope, Starts};
+use bitbuilder_host::reconcile::{self, Options, Scope, Starts, Trigger};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
@@ -26,6 +26,7 @@ pub fn provision(host: &dyn Host, id: &Name, console: &Console) -> Result {
         fetch: true,
         // The starts wait for the unit that runs this.
         starts: Starts::Left,
+        trigger: Trigger::Boot,
         ..Options::default()
     };
     let report = match reconcile::pass(host, &options, &mut |_| {}) {

@@ -4,6 +4,7 @@ use super::place::{Place, Source};
 use crate::console::Console;
 use crate::failure::{Failure, Result};
 use bitbuilder_host::host::Host;
+use bitbuilder_host::reconcile::Trigger;
 use bitbuilder_host::source::open;
 use bitbuilder_host::source::quarantine::{RefUpdate, parse_receive_lines};
 use std::path::Path;
@@ -68,7 +69,8 @@ fn command(place: &Place) -> Command {
             "--description=Sync after a push to {}",
             place.describe()
         ))
-        .args(["--", "/usr/lib/bitbuilder/git-sync", "--progress"]);
+        .args(["--", "/usr/lib/bitbuilder/git-sync", "--progress"])
+        .args(["--trigger", &pushed_by().to_string()]);
     if let Place::Tenant(id) = place {
         command.arg(id.as_str());
     }
@@ -81,6 +83,13 @@ fn command(place: &Place) -> Command {
     command
 }
 
+/// Git runs the hook as the user who pushes.
+fn pushed_by() -> Trigger {
+    Trigger::Push {
+        uid: Some(rustix::process::getuid().as_raw()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -91,8 +100,15 @@ mod tests {
         let command = command(&Place::Tenant(Name::new("shop").unwrap()));
         let arguments: Vec<_> = command.get_args().collect();
         assert_eq!(
-            arguments[arguments.len() - 4..],
-            ["--", "/usr/lib/bitbuilder/git-sync", "--progress", "shop"]
+            arguments[arguments.len() - 6..],
+            [
+                "--",
+                "/usr/lib/bitbuilder/git-sync",
+                "--progress",
+                "--trigger",
+                &pushed_by().to_string(),
+                "shop"
+            ]
         );
         let names: Vec<_> = command.get_envs().map(|(name, _)| name).collect();
         assert_eq!(names, ["LANG", "PATH"]);

@@ -7,7 +7,7 @@ use crate::error::{CommandError, Exit};
 use crate::view::report::{self, Progress};
 use bitbuilder_core::model::Name;
 use bitbuilder_host::observe::Health;
-use bitbuilder_host::reconcile::{Options, Report, Scope, Starts, Verdict, pass};
+use bitbuilder_host::reconcile::{Options, Report, Scope, Starts, Trigger, Verdict, pass};
 use clap::Args;
 use std::time::Duration;
 
@@ -53,6 +53,7 @@ impl Sync {
             retry: self.retry,
             allow_rewind: self.allow_rewind,
             starts: Starts::Awaited,
+            trigger: Trigger::default(),
         };
         let progress = Progress::new(&context.ui, self.output.json);
         let done = pass(host.as_ref(), &options, &mut |event| progress.tell(&event))?;

@@ -1,7 +1,7 @@
 //! One pass: all stages in order, for every tenant, under the host's lock.
 //!
 //! - [`pass`]: fetch, compile, plan, apply, record. [`Options`] say how far and for whom; [`Report`] says how it went,
-//!   [`Event`] says it as it happens.
+//!   [`Event`] says it as it happens, [`Trigger`] who caused it.
 //! - [`preview_tenant`], [`preview_system`]: the compiler without any effect, for `plan` and for pushes.
 //! - [`rollback`], [`suspend`], [`resume`]: what an operator does to one tenant.
 //! - [`accepted_system`]: the system repository as it is in force. [`TenantState`]: what is remembered of a tenant.
@@ -27,6 +27,7 @@ mod system;
 mod task;
 #[cfg(test)]
 mod tests;
+mod trigger;
 
 pub use crate::events::{HistoryEntry, HistoryEvent};
 pub use error::PassError;
@@ -38,6 +39,7 @@ pub use registry::{EffectiveRegistry, EffectiveTenant, effective_registry};
 pub use report::{Event, Report, SystemReport, TenantReport, Verdict};
 pub use state::{FetchFailure, Refusal, Suspension, TenantState};
 pub use system::{Revision, SystemState, accepted_system};
+pub use trigger::{Trigger, UnknownTrigger, is_delivery};
 
 use crate::apply::{self, Recovery};
 use crate::host::{Host, HostError};

@@ -1,5 +1,6 @@
 //! How far a pass goes, and for whom.
 
+use super::Trigger;
 use bitbuilder_core::model::Name;
 
 /// What a pass does.
@@ -17,6 +18,8 @@ pub struct Options {
     pub allow_rewind: bool,
     /// Whether the pass waits for the units that it starts.
     pub starts: Starts,
+    /// Who or what caused it.
+    pub trigger: Trigger,
 }
 
 impl Default for Options {
@@ -28,6 +31,7 @@ impl Default for Options {
             retry: false,
             allow_rewind: false,
             starts: Starts::Awaited,
+            trigger: Trigger::default(),
         }
     }
 }
