@@ -2,6 +2,7 @@
 
 use crate::atomic;
 use crate::events::{HistoryEntry, HistoryEvent};
+use crate::generations;
 use crate::host::HostError;
 use crate::paths::HostRoot;
 use bitbuilder_core::finding::Finding;
@@ -97,12 +98,30 @@ pub struct FetchFailure {
 }
 
 impl TenantState {
-    /// The memory of `id`; the empty one when there is none.
+    /// The memory of `id`; when it is lost, as much of it as its generations tell.
     ///
     /// # Errors
-    /// When the file is unreadable or of an unknown format.
+    /// When the file or a generation is unreadable or of an unknown format.
     pub fn read(root: &HostRoot, id: &Name) -> Result<Self, HostError> {
-        Ok(atomic::read_json(&root.tenant_state(id))?.unwrap_or_default())
+        match atomic::read_json(&root.tenant_state(id))? {
+            Some(state) => Ok(state),
+            None => Self::remembered(root, id),
+        }
+    }
+
+    /// What the newest generation was compiled from stays the mark, and stays out when an older one is current.
+    fn remembered(root: &HostRoot, id: &Name) -> Result<Self, HostError> {
+        let Some(&highest) = generations::list(root, id)?.last() else {
+            return Ok(Self::default());
+        };
+        let commit = generations::read_manifest(root, id, highest)?.commit;
+        let left = generations::current(root, id)?.is_some_and(|current| current < highest);
+        Ok(Self {
+            highest,
+            quarantined: left.then(|| commit.clone()),
+            deployed: Some(commit),
+            ..Self::default()
+        })
     }
 
     /// Writes it whole.

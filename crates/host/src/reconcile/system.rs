@@ -1,7 +1,7 @@
 //! The system repository: which commit of it is in force.
 
 use super::init::{HostConfig, read_config};
-use super::{Event, Options, PassError, Refusal, Scope, SystemReport};
+use super::{Event, Options, PassError, Refusal, Scope, SystemReport, effective_registry};
 use crate::atomic;
 use crate::host::{Host, HostError};
 use crate::paths::HostRoot;
@@ -46,17 +46,22 @@ pub struct SystemState {
 }
 
 impl SystemState {
-    /// Reads it; empty before the first pass.
+    /// Reads it; empty before the first pass. When it is lost, the commit in force is known all the same.
     ///
     /// # Errors
     /// When the file is unreadable.
     pub fn read(root: &HostRoot) -> Result<Self, HostError> {
-        Ok(atomic::read_json(&path(root))?.unwrap_or(Self {
+        if let Some(state) = atomic::read_json(&path(root))? {
+            return Ok(state);
+        }
+        // Without it, the registry in force still says what it was made from.
+        let registry = effective_registry(root)?;
+        Ok(Self {
             format: atomic::FORMAT,
-            accepted: None,
+            accepted: registry.map(|registry| registry.system),
             refused: None,
             fetch_failure: None,
-        }))
+        })
     }
 
     fn write(&self, root: &HostRoot) -> Result<(), HostError> {
@@ -77,7 +82,7 @@ pub fn accepted_system(host: &dyn Host) -> Result<Revision, PassError> {
     read_config(root)?.ok_or(PassError::NotInitialised)?;
     let accepted = SystemState::read(root)?.accepted;
     let commit = accepted.ok_or(PassError::NothingAccepted)?;
-    Ok(read_revision(root, &commit)?.0)
+    in_force(root, &commit)
 }
 
 /// Fetches, checks and accepts the newest commit, or stays with the one in force.
@@ -103,8 +108,13 @@ pub(super) fn update(
     let revision = choose(host, &config, options, &mut state, &mut report)?;
     report.commit = Some(revision.commit.clone());
     state.accepted = Some(revision.commit.clone());
-    if state != before && !options.plan_only {
-        state.write(root)?;
+    if !options.plan_only {
+        if state.accepted != before.accepted || !Accepted::path(root).exists() {
+            Accepted::write(root, &revision)?;
+        }
+        if state != before {
+            state.write(root)?;
+        }
     }
     Ok((report, revision))
 }
@@ -112,8 +122,8 @@ pub(super) fn update(
 fn fetch(root: &HostRoot, config: &HostConfig, accepted: Option<&str>) -> Result<(), SourceError> {
     let url = root.url(&config.repository);
     let mirror = Mirror::ensure(&root.system_mirror(), &url)?;
-    let policy = accepted.and_then(|commit| read_revision(root, commit).ok());
-    let timeout = policy.map_or(FIRST_TIMEOUT, |(revision, _)| {
+    let policy = accepted.and_then(|commit| in_force(root, commit).ok());
+    let timeout = policy.map_or(FIRST_TIMEOUT, |revision| {
         Duration::from_millis(revision.system.policy.sync.timeout.0)
     });
     source::fetch(mirror.path(), &url, &config.reference, timeout).map(drop)
@@ -145,7 +155,8 @@ fn choose(
     let repository = open(&root.system_mirror())?;
     let newest = match (resolve_ref(&repository, &config.reference), &state.accepted) {
         (Ok(commit), _) => commit.id,
-        (Err(_), Some(accepted)) => accepted.clone(),
+        // Nothing newer is known.
+        (Err(_), Some(accepted)) => return in_force(root, accepted),
         (Err(error), None) => return Err(error.into()),
     };
     let Some(accepted) = state.accepted.clone() else {
@@ -174,7 +185,7 @@ fn choose(
             reason.to_owned(),
             Vec::new(),
         );
-        return Ok(read_revision(root, &accepted)?.0);
+        return in_force(root, &accepted);
     }
     let (checked, sources) = read(root, &newest)?;
     (report.findings, report.sources) = (checked.findings.clone(), sources);
@@ -193,7 +204,7 @@ fn choose(
         None => {
             let reason = errors(&checked.findings);
             refuse(state, report, host.now(), newest, reason, checked.findings);
-            Ok(read_revision(root, &accepted)?.0)
+            in_force(root, &accepted)
         }
     }
 }
@@ -253,19 +264,49 @@ pub(super) fn check(reading: Reading) -> (Checked<System>, Sources) {
     (checked, sources)
 }
 
-fn read_revision(root: &HostRoot, commit: &str) -> Result<(Revision, Sources), PassError> {
-    let (checked, sources) = read(root, commit)?;
-    match checked.value {
-        Some(system) => Ok((
-            Revision {
+/// The revision that was accepted as `commit`: from the mirror, or, when that has lost it, as it was written down.
+fn in_force(root: &HostRoot, commit: &str) -> Result<Revision, PassError> {
+    let lost = match read(root, commit) {
+        Ok((checked, sources)) => {
+            let findings = checked.findings;
+            let system = checked.value;
+            let system = system.ok_or(PassError::System { findings, sources })?;
+            return Ok(Revision {
                 commit: commit.to_owned(),
                 system,
-            },
-            sources,
-        )),
-        None => Err(PassError::System {
-            findings: checked.findings,
-            sources,
+            });
+        }
+        Err(lost) => lost,
+    };
+    match atomic::read_json::<Accepted>(&Accepted::path(root))? {
+        Some(kept) if kept.commit == commit => Ok(Revision {
+            commit: kept.commit,
+            system: kept.system,
         }),
+        _ => Err(lost.into()),
+    }
+}
+
+/// `/var/lib/bitbuilder/accepted.json`: what the commit in force says. The mirror has it too, until somebody wipes the
+/// mirror and rewrites the remote.
+#[derive(Serialize, Deserialize)]
+struct Accepted {
+    format: u64,
+    commit: String,
+    system: System,
+}
+
+impl Accepted {
+    fn path(root: &HostRoot) -> std::path::PathBuf {
+        root.state().join("accepted.json")
+    }
+
+    fn write(root: &HostRoot, revision: &Revision) -> Result<(), HostError> {
+        let kept = Self {
+            format: atomic::FORMAT,
+            commit: revision.commit.clone(),
+            system: revision.system.clone(),
+        };
+        atomic::write_json(&Self::path(root), &kept)
     }
 }

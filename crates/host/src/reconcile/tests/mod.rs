@@ -1,6 +1,7 @@
 //! Passes on a simulated host, from repositories that the git command makes.
 
 mod deploy;
+mod mark;
 mod operate;
 mod refuse;
 
@@ -39,12 +40,22 @@ impl World {
 
     /// Commits a registry with these tenants.
     pub(super) fn register(&self, ids: &[&str]) {
-        let tenants: Vec<_> = ids
-            .iter()
-            .map(|id| serde_json::json!({ "id": id, "repository": self.url(id) }))
-            .collect();
+        let all: Vec<_> = ids.iter().map(|id| (*id, serde_json::json!({}))).collect();
+        self.register_with(&all);
+    }
+
+    /// Commits a registry with these tenants, and what it says of each.
+    pub(super) fn register_with(&self, tenants: &[(&str, serde_json::Value)]) -> String {
+        let entry = |(id, more): &(&str, serde_json::Value)| {
+            let mut entry = serde_json::json!({ "id": id, "repository": self.url(id) });
+            for (key, value) in more.as_object().into_iter().flatten() {
+                entry[key] = value.clone();
+            }
+            entry
+        };
+        let tenants: Vec<_> = tenants.iter().map(entry).collect();
         let registry = serde_json::json!({ "tenants": tenants }).to_string();
-        self.commit("system", &[("tenants/registry.json", &registry)]);
+        self.commit("system", &[("tenants/registry.json", &registry)])
     }
 
     pub(super) fn repository(&self, name: &str) -> PathBuf {
