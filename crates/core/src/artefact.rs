@@ -48,6 +48,8 @@ pub enum UpdateClass {
     Restart,
     /// The unit stops, its storage is made anew, it starts.
     Recreate,
+    /// It stops and does not come back.
+    Destroy,
 }
 
 /// A unit of the tenant.

@@ -158,7 +158,7 @@ fn is_unit_file(expected: &Expected<'_>, rest: &str) -> bool {
     match (expected.kind(unit), name) {
         (
             Some(UnitKind::Workload),
-            "50-bitbuilder.conf" | "60-limits.conf" | "70-dependencies.conf",
+            "50-bitbuilder.conf" | "60-limits.conf" | "65-restart.conf" | "70-dependencies.conf",
         ) => true,
         (Some(UnitKind::Tenant | UnitKind::Network | UnitKind::Health), "50-bitbuilder.conf") => {
             true

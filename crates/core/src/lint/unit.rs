@@ -25,6 +25,7 @@ pub(super) fn check(lint: &mut Lint<'_>) {
             (Some(UnitKind::Workload), Some(machine)) => match file {
                 "50-bitbuilder.conf" => workload(lint, path, &settings, machine),
                 "60-limits.conf" => each(lint, path, &settings, |_, s| is_limit(s, "Service")),
+                "65-restart.conf" => each(lint, path, &settings, |_, s| is_restart(s)),
                 _ => dependencies(lint, path, &settings, machine),
             },
             _ => service(lint, path, &settings),
@@ -131,6 +132,17 @@ fn is_limit(setting: &Assignment<'_>, section: &str) -> bool {
         }
 }
 
+fn is_restart(setting: &Assignment<'_>) -> bool {
+    let value = setting.value;
+    setting.section == "Service"
+        && match setting.key {
+            "Restart" => matches!(value, "always" | "on-failure" | "no"),
+            "RestartSec" | "RestartSteps" | "RestartMaxDelaySec" => is_amount(value),
+            "SuccessExitStatus" | "RestartForceExitStatus" => is_numbers(value),
+            _ => false,
+        }
+}
+
 /// `12.5%` in thousandths of a core.
 fn milli_cores(value: &str) -> Option<u64> {
     let number = value.strip_suffix('%')?;
@@ -232,9 +244,6 @@ fn workload(lint: &mut Lint<'_>, path: &str, settings: &[Assignment<'_>], machin
         ("Unit", "StartLimitIntervalSec") => s.value == "0",
         ("Service", "Slice") => s.value == expected.slice(),
         ("Service", "LogExtraFields") => is_log(s.value),
-        ("Service", "Restart") => matches!(s.value, "always" | "on-failure" | "no"),
-        ("Service", "RestartSec" | "RestartSteps" | "RestartMaxDelaySec") => is_amount(s.value),
-        ("Service", "SuccessExitStatus" | "RestartForceExitStatus") => is_numbers(s.value),
         ("Service", "LoadCredentialEncrypted") => is_credential(lint, machine, s.value),
         ("Service", "ExecStartPre" | "ExecStopPost") => {
             s.value.is_empty() || known.iter().any(|line| line.is(s.value))

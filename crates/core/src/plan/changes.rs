@@ -1,8 +1,9 @@
 //! Which files differ between two generations.
 
 use super::diff::unified;
+use super::stop::class_of_removed;
 use super::{Change, FileChange, Input};
-use crate::artefact::{FileRecord, UpdateClass};
+use crate::artefact::{FileRecord, OwnedUnit, UpdateClass};
 use crate::digest::sha256;
 use crate::finding::Origin;
 use std::collections::BTreeSet;
@@ -34,8 +35,11 @@ impl<'a> Differing<'a> {
         self.record()?.unit.as_deref()
     }
 
-    /// What the change costs: what was dearer, before or after.
+    /// What the change costs: what was dearer, before or after. A link without a file goes.
     pub(super) fn class(&self) -> UpdateClass {
+        if self.after.is_none() && self.path.ends_with(".netdev") {
+            return UpdateClass::Destroy;
+        }
         let before = self.before.map(|file| file.class);
         let after = self.after.map(|file| file.class);
         before.max(after).unwrap_or(UpdateClass::Live)
@@ -95,11 +99,22 @@ pub(super) fn listed(input: &Input<'_>, files: &[Differing<'_>]) -> Vec<FileChan
     let change = |file: &Differing<'_>| FileChange {
         path: file.path.to_owned(),
         change: file.change(),
-        class: file.class(),
+        class: of_removed_unit(input, file).unwrap_or_else(|| file.class()),
         unit: file.unit().map(str::to_owned),
         diff: if input.diffs { diff(input, file) } else { None },
     };
     files.iter().map(change).collect()
+}
+
+/// What `file` costs when its unit has no place in the target.
+fn of_removed_unit(input: &Input<'_>, file: &Differing<'_>) -> Option<UpdateClass> {
+    let (target, _) = input.target?;
+    let is_its = |unit: &&OwnedUnit| Some(unit.name.as_str()) == file.unit();
+    if target.units.iter().any(|unit| is_its(&unit)) {
+        return None;
+    }
+    let unit = input.current?.units.iter().find(is_its)?;
+    Some(class_of_removed(unit, target))
 }
 
 /// Ciphertext is no reading matter, and what is new or gone is not compared with anything.

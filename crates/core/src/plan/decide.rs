@@ -53,5 +53,9 @@ fn switch(input: &Input<'_>) -> Option<Step> {
             (Action::Switch { number }, what)
         }
     };
-    Some(Cause::plain(UpdateClass::Live, what).step(Phase::Switch, action))
+    let class = match action {
+        Action::Unlink => UpdateClass::Destroy,
+        _ => UpdateClass::Live,
+    };
+    Some(Cause::plain(class, what).step(Phase::Switch, action))
 }

@@ -37,7 +37,7 @@ fn gone(input: &Input<'_>) -> Vec<Step> {
     let had = input
         .current
         .is_some_and(|current| current.files.keys().any(|path| is_network(path)));
-    let cause = Cause::plain(UpdateClass::Live, "links and packet rules go away");
+    let cause = Cause::plain(UpdateClass::Destroy, "links and packet rules go away");
     had.then(|| cause.step(Phase::Start, Action::ReloadNetwork))
         .into_iter()
         .collect()

@@ -6,7 +6,7 @@
 use super::causes::{Cause, grouped};
 use super::changes::Differing;
 use super::{Action, Input, Phase, Step};
-use crate::artefact::{OwnedUnit, UnitKind, UpdateClass};
+use crate::artefact::{Manifest, OwnedUnit, UnitKind, UpdateClass};
 use crate::finding::Origin;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -40,7 +40,11 @@ pub(super) fn steps(input: &Input<'_>, stops: &Stops) -> Vec<Step> {
             .map(|(unit, cause)| (unit.clone(), cause.clone()))
             .collect();
         if stage == Stage::Mount {
-            units = together(input, units);
+            // What goes for good stands on layers that others may stand on too, so it goes first.
+            let goes = |(_, cause): &(String, Cause)| cause.class == UpdateClass::Destroy;
+            let (gone, anew) = units.into_iter().partition(goes);
+            units = together(input, gone);
+            units.extend(together(input, anew));
         }
         for (cause, units) in grouped(units) {
             steps.push(cause.step(Phase::Stop, Action::Stop { units }));
@@ -74,15 +78,30 @@ fn everything(input: &Input<'_>) -> Stops {
         Some(_) => "the tenant is disabled",
         None => "the tenant is disabled or gone",
     };
-    let stop = |unit: &String| (unit.clone(), Cause::plain(class_of(unit), what.to_owned()));
+    let stop = |unit: &String| (unit.clone(), Cause::plain(UpdateClass::Destroy, what));
     input.observed.active.iter().map(stop).collect()
 }
 
-/// What stopping costs: what a mount shows is made anew.
+/// What stopping costs that leads to a start: what a mount shows is made anew, and a timer is no process.
 fn class_of(unit: &str) -> UpdateClass {
     match Stage::of(unit) {
         Stage::Mount => UpdateClass::Recreate,
+        Stage::Process if unit.ends_with(".timer") => UpdateClass::Live,
         Stage::Process | Stage::Slice => UpdateClass::Restart,
+    }
+}
+
+/// What it costs that `unit`, of the current generation, has no place in the target: a check goes without its workload,
+/// and an image's layer only makes room for another.
+pub(super) fn class_of_removed(unit: &OwnedUnit, target: &Manifest) -> UpdateClass {
+    let workload_stays = || {
+        let mut units = target.units.iter();
+        units.any(|other| other.kind == UnitKind::Workload && other.workload == unit.workload)
+    };
+    match unit.kind {
+        UnitKind::Health if workload_stays() => UpdateClass::Live,
+        UnitKind::Mount if unit.workload.is_none() => UpdateClass::Recreate,
+        _ => UpdateClass::Destroy,
     }
 }
 
@@ -92,17 +111,22 @@ fn cause(input: &Input<'_>, files: &[Differing<'_>], unit: &str) -> Option<Cause
     let after = find(&target.units, unit);
     let before = input.current.and_then(|current| find(&current.units, unit));
     match (before, after) {
-        (Some(_), Some(_)) => {
+        (Some(_), Some(owned)) => {
+            // A timer counts from its start, so other times need a new one.
+            let counts = |file: &&Differing<'_>| {
+                file.class() > UpdateClass::Live || owned.kind == UnitKind::Health
+            };
             let mut its = files
                 .iter()
-                .filter(|file| file.unit() == Some(unit) && file.class() > UpdateClass::Live)
+                .filter(|file| file.unit() == Some(unit))
+                .filter(counts)
                 .peekable();
             its.peek()?;
             Some(Cause::changed(input, its))
         }
-        (Some(_), None) => {
-            let origin = origin(input, unit);
-            Some(Cause::at(class_of(unit), "removed", origin.as_ref()))
+        (Some(owned), None) => {
+            let class = class_of_removed(owned, target);
+            Some(Cause::at(class, "removed", origin(input, unit).as_ref()))
         }
         (None, Some(owned)) => {
             let restarts = matches!(
@@ -117,7 +141,8 @@ fn cause(input: &Input<'_>, files: &[Differing<'_>], unit: &str) -> Option<Cause
             let left = unit.ends_with(".mount")
                 || unit.ends_with(".timer")
                 || unit.starts_with("systemd-nspawn@");
-            left.then(|| Cause::plain(class_of(unit), "left over from an earlier generation"))
+            let what = "left over from an earlier generation";
+            left.then(|| Cause::plain(UpdateClass::Destroy, what))
         }
     }
 }

@@ -94,6 +94,7 @@ fn cost(step: &Step) -> (&'static str, &'static str) {
         (_, UpdateClass::Live) => (GREEN, "live"),
         (_, UpdateClass::Restart) => (YELLOW, "restart"),
         (_, UpdateClass::Recreate) => (RED, "recreate"),
+        (_, UpdateClass::Destroy) => (RED, "destroy"),
     }
 }
 
@@ -161,8 +162,10 @@ fn summary(plan: &Plan) -> String {
             _ => {}
         }
     }
-    // Mounts come back with what stands on them, so they are not counted.
-    stopped.retain(|unit| !unit.ends_with(".mount"));
+    // Mounts come back with what stands on them, and a timer is no process: neither is counted.
+    let counts = |unit: &&String| !unit.ends_with(".mount") && !unit.ends_with(".timer");
+    stopped.retain(counts);
+    started.retain(counts);
     let counts = [
         (stopped.intersection(&started).count(), "to restart"),
         (started.difference(&stopped).count(), "to start"),

@@ -18,6 +18,8 @@ pub(super) fn nouns(input: &Input<'_>, file: &Differing<'_>) -> BTreeSet<String>
             Some("times of the health check".into())
         }
         "system" if name == "60-limits.conf" || name.ends_with(".slice") => Some("limits".into()),
+        "system" if name == "65-restart.conf" => Some("restart policy".into()),
+        "system" if name == "70-dependencies.conf" => Some("dependencies".into()),
         "system" => return settings(input, file).unwrap_or_else(|| [name.to_owned()].into()),
         _ => None,
     };
@@ -75,14 +77,8 @@ fn by_key(text: &str) -> Option<BTreeMap<&str, Vec<&str>>> {
 fn setting(key: &str) -> Option<&'static str> {
     Some(match key {
         "LoadCredentialEncrypted" => "credentials",
-        "Restart"
-        | "RestartSec"
-        | "RestartSteps"
-        | "RestartMaxDelaySec"
-        | "SuccessExitStatus"
-        | "RestartForceExitStatus" => "restart policy",
         "ExecStartPre" | "ExecStopPost" => "network",
-        "Requires" | "After" => "dependencies",
+        "Requires" | "After" => "network",
         "Description" | "X-BitBuilder-File" => "description",
         _ => return None,
     })

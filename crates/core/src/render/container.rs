@@ -24,6 +24,9 @@ pub(super) fn render(scene: &Scene<'_>, workload: &Placed<'_>, set: &mut Set) {
     limits::service(&mut file, &desired.resources);
     set.add_unit_file(format!("{dropins}/60-limits.conf"), &file, live);
 
+    let file = restart_policy(workload, set);
+    set.add_unit_file(format!("{dropins}/65-restart.conf"), &file, live);
+
     let file = dependencies(scene, workload, set);
     set.add_unit_file(format!("{dropins}/70-dependencies.conf"), &file, live);
 
@@ -72,7 +75,6 @@ fn main(scene: &Scene<'_>, workload: &Placed<'_>, set: &Set) -> UnitFile {
                 format!("BITBUILDER_WORKLOAD={}", desired.name),
             ],
         );
-    restart(&mut file, workload);
     for name in desired.credentials.keys() {
         let path = names::current(id, &credential(workload, name));
         file.text("LoadCredentialEncrypted", &format!("{name}:{path}"));
@@ -81,15 +83,17 @@ fn main(scene: &Scene<'_>, workload: &Placed<'_>, set: &Set) -> UnitFile {
     file
 }
 
-fn restart(file: &mut UnitFile, workload: &Placed<'_>) {
+/// What happens when it ends: the manager asks at that moment, so it is not written where a change restarts.
+fn restart_policy(workload: &Placed<'_>, set: &Set) -> UnitFile {
+    let mut file = set.unit_file(&workload.desired.origin, "Unit");
     let policy = match workload.desired.restart {
         Restart::Always => "always",
         Restart::OnFailure => "on-failure",
         Restart::No => "no",
     };
-    file.verbatim("Restart", policy);
+    file.section("Service").verbatim("Restart", policy);
     if workload.desired.restart == Restart::No {
-        return;
+        return file;
     }
     file.verbatim("RestartSec", "1s")
         .verbatim("RestartSteps", 5)
@@ -99,6 +103,7 @@ fn restart(file: &mut UnitFile, workload: &Placed<'_>) {
         file.verbatim("SuccessExitStatus", "133 255")
             .verbatim("RestartForceExitStatus", "133 255");
     }
+    file
 }
 
 fn commands(scene: &Scene<'_>, workload: &Placed<'_>, file: &mut UnitFile) {

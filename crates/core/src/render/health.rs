@@ -87,7 +87,7 @@ fn timer(scene: &Scene<'_>, workload: &Placed<'_>, health: &Health, set: &mut Se
     set.add_unit_file(
         format!("system/{name}.d/50-bitbuilder.conf"),
         &file,
-        Source::restart(&desired.origin, &name),
+        Source::live(&desired.origin).of(&name),
     );
     set.own(OwnedUnit {
         name,

@@ -81,6 +81,69 @@ fn other_times_of_a_check_restart_its_timer() {
     let plan = change(&shop(), &to);
     assert_eq!(stopped(&plan), [WEB_TIMER]);
     assert_eq!(started(&plan), [WEB_TIMER]);
+    assert!(
+        plan.steps.iter().all(|s| s.class == UpdateClass::Live),
+        "{plan:#?}"
+    );
+}
+
+#[test]
+fn a_restart_policy_is_live() {
+    let mut to = shop();
+    to.workloads[0].restart = Restart::No;
+    let plan = change(&shop(), &to);
+    assert_eq!((stopped(&plan), started(&plan)), (vec![], vec![]));
+    let paths: Vec<&str> = plan.changes.iter().map(|file| file.path.as_str()).collect();
+    assert_eq!(
+        paths,
+        ["system/systemd-nspawn@shop-db.service.d/65-restart.conf"]
+    );
+    assert_eq!(plan.changes[0].class, UpdateClass::Live);
+}
+
+#[test]
+fn what_goes_for_good_is_destroyed_and_other_roots_are_made_anew() {
+    let mut to = shop();
+    to.workloads.pop();
+    to.firewall.clear();
+    to.publish.clear();
+    to.workloads[0].image.digest = "fedcba9876543210".repeat(4);
+    let plan = change(&shop(), &to);
+    let stops: Vec<(UpdateClass, Vec<&str>)> = plan
+        .steps
+        .iter()
+        .filter_map(|step| match &step.action {
+            Action::Stop { units } => {
+                Some((step.class, units.iter().map(String::as_str).collect()))
+            }
+            _ => None,
+        })
+        .collect();
+    let layer = format!(
+        "var-lib-tenants-shop-layers-{}.mount",
+        shop().workloads[0].image.digest
+    );
+    assert_eq!(
+        stops,
+        [
+            (UpdateClass::Recreate, vec![DB]),
+            (UpdateClass::Destroy, vec![WEB, WEB_TIMER]),
+            (
+                UpdateClass::Destroy,
+                vec!["var-lib-tenants-shop-containers-web-rootfs.mount"]
+            ),
+            (
+                UpdateClass::Recreate,
+                vec![
+                    "var-lib-tenants-shop-containers-db-rootfs.mount",
+                    layer.as_str()
+                ]
+            ),
+        ]
+    );
+    let of_web = |path: &str| path.contains("shop-web") && !path.contains("tenant-health@");
+    let mut files = plan.changes.iter().filter(|file| of_web(&file.path));
+    assert!(files.all(|file| file.class == UpdateClass::Destroy));
 }
 
 #[test]
