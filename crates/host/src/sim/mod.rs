@@ -1,7 +1,7 @@
 //! A whole host in a directory: a real second implementation of [`Host`], for tests and for people (`bbctl --sim DIR`).
 //!
 //! Everything below the directory is what would be below `/` of a real host. What a real host keeps in its kernel and in
-//! its manager is in `DIR/sim.json`, so that several processes, one after the other or at once, see one machine:
+//! its manager is in `DIR/sim.jsonl`, so that several processes, one after the other or at once, see one machine:
 //!
 //! - `daemon_reload` runs the generators. The manager knows the unit files and drop-ins of current generations as they
 //!   were linked at the last reload. Starts pull in what is wanted and required in order, stops take along what
@@ -22,6 +22,7 @@ mod catalog;
 mod faults;
 mod jobs;
 mod network;
+mod recorded;
 mod run;
 mod shipped;
 mod state;
@@ -44,6 +45,7 @@ use faults::Gate;
 use state::{State, Store};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -59,7 +61,7 @@ impl SimHost {
     /// The host in `directory`; one that is not there is made: our units, a template, and nothing running.
     ///
     /// # Errors
-    /// When a file cannot be written, or `sim.json` is damaged.
+    /// When a file cannot be written, or `sim.jsonl` is damaged.
     pub fn open(directory: impl Into<PathBuf>) -> Result<Self, HostError> {
         let directory = directory.into();
         let directory = std::path::absolute(&directory).map_err(HostError::file(&directory))?;
@@ -94,7 +96,8 @@ impl SimHost {
     /// # Errors
     /// When the machine's state cannot be read.
     pub fn links(&self) -> Result<BTreeSet<String>, HostError> {
-        self.store.read(|state| state.links.clone())
+        self.store
+            .read(|state| state.links.keys().cloned().collect())
     }
 
     /// Tables of packet rules, by `family name`.
@@ -102,7 +105,7 @@ impl SimHost {
     /// # Errors
     /// When the machine's state cannot be read.
     pub fn tables(&self) -> Result<BTreeMap<String, Table>, HostError> {
-        self.store.read(|state| state.tables.clone())
+        self.store.read(|state| state.tables.deref().clone())
     }
 
     /// The owner that a file was given with [`Host::chown`], by the name that it had then.
@@ -140,7 +143,7 @@ impl SimHost {
     fn catalog(&self) -> Result<Arc<Catalog>, HostError> {
         let (reload, generations) = self
             .store
-            .read(|state| (state.reloads, state.generations.clone()))?;
+            .read(|state| (state.reloads, state.generations.deref().clone()))?;
         let mut catalog = self.catalog.lock().unwrap_or_else(PoisonError::into_inner);
         if catalog.reload != reload {
             *catalog = Arc::new(Catalog::new(&self.root, reload, &generations));
@@ -198,7 +201,7 @@ impl SimHost {
 
     fn stop_units(&self, units: &[String]) -> Result<(), HostError> {
         let catalog = self.catalog()?;
-        let up = self.store.read(|state| state.units.clone())?;
+        let up = self.store.read(|state| state.units.deref().clone())?;
         let concerned = jobs::to_stop(&catalog, &self.root, units, &up);
         for name in jobs::order(&concerned).iter().rev() {
             if up.get(name).is_some_and(UnitState::is_active) {
@@ -223,15 +226,15 @@ impl SimHost {
 impl State {
     /// Notes a start, and gives it an invocation id.
     fn started(&mut self, name: &str, state: UnitState) {
-        let count = self.starts.entry(name.to_owned()).or_default();
-        *count += 1;
+        let count = self.starts.get(name).map_or(1, |count| count + 1);
+        self.starts.insert(name, count);
         let mut invocation = sha256(format!("{name} {count}").as_bytes());
         invocation.truncate(32);
         if state.active == "inactive" {
             self.units.remove(name);
         } else {
             self.units.insert(
-                name.to_owned(),
+                name,
                 UnitState {
                     invocation,
                     ..state
@@ -267,7 +270,7 @@ fn after_start(name: &str, unit: &unit::Unit, started: bool) -> UnitState {
 
 /// The generators run, and the manager reads what they found.
 fn reload(root: &HostRoot, state: &mut State) -> Result<(), HostError> {
-    state.generations = catalog::generate(root)?;
+    state.generations.replace(catalog::generate(root)?);
     state.reloads += 1;
     Ok(())
 }
@@ -407,7 +410,9 @@ impl Host for SimHost {
         self.gate.enter(Call::DeleteLinks, &links.join(" "))?;
         disk::point();
         self.store.change(|state| {
-            state.links.retain(|link| !links.contains(link));
+            for link in links {
+                state.links.remove(link);
+            }
             Ok(())
         })
     }

@@ -1,5 +1,6 @@
 //! Links and packet rules of the simulated machine.
 
+use super::recorded::Recorded;
 use super::state::{State, Table};
 use crate::host::HostError;
 use crate::paths::HostRoot;
@@ -19,12 +20,14 @@ pub(super) fn reload(
         if path.extension().is_some_and(|kind| kind == "netdev") {
             let text = fs::read_to_string(&path).map_err(HostError::file(&path))?;
             let name = text.lines().find_map(|line| line.strip_prefix("Name="));
-            state.links.extend(name.map(str::to_owned));
+            if let Some(name) = name {
+                state.links.insert(name, true);
+            }
         }
     }
     let missing: Vec<String> = wait_for
         .iter()
-        .filter(|link| !state.links.contains(*link))
+        .filter(|link| !state.links.contains_key(*link))
         .map(|link| format!("{link} (does not exist)"))
         .collect();
     if missing.is_empty() {
@@ -38,7 +41,7 @@ pub(super) fn reload(
 
 /// Applies one transaction to `tables`: all of it or nothing. Knows what the renderer writes: `add` and `delete` of
 /// tables, chains, sets, maps, elements and rules.
-pub(super) fn apply(tables: &mut BTreeMap<String, Table>, json: &[u8]) -> Result<(), HostError> {
+pub(super) fn apply(tables: &mut Recorded<Table>, json: &[u8]) -> Result<(), HostError> {
     let refuse = |message: String| HostError::Tool {
         command: "nft -j -f -".to_owned(),
         message,
@@ -48,26 +51,37 @@ pub(super) fn apply(tables: &mut BTreeMap<String, Table>, json: &[u8]) -> Result
     let commands = ruleset["nftables"]
         .as_array()
         .ok_or_else(|| refuse("the ruleset has no array `nftables`".to_owned()))?;
-    let mut next = tables.clone();
+    let mut next = BTreeMap::new();
     for (index, command) in commands.iter().enumerate() {
-        one(&mut next, command)
+        one(tables, &mut next, command)
             .map_err(|said| refuse(format!("{said} (command {}: {command})", index + 1)))?;
     }
-    *tables = next;
+    for (key, table) in next {
+        match table {
+            Some(table) => tables.insert(key, table),
+            None => tables.remove(&key),
+        }
+    }
     Ok(())
 }
 
-fn one(tables: &mut BTreeMap<String, Table>, command: &Value) -> Result<(), String> {
+/// Tables that a transaction is about, as they are after it; `None` is deleted.
+type Next = BTreeMap<String, Option<Table>>;
+
+fn one(tables: &Recorded<Table>, next: &mut Next, command: &Value) -> Result<(), String> {
+    const MISSING: &str = "No such file or directory";
     let (verb, what) = only(command)?;
     let (kind, object) = only(what)?;
     let text = |key: &str| object[key].as_str().unwrap_or_default();
     let of_table = if kind == "table" { "name" } else { "table" };
     let key = format!("{} {}", text("family"), text(of_table));
+    let before = || tables.get(&key).cloned();
+    let entry = next.entry(key.clone()).or_insert_with(before);
     match (verb, kind) {
-        ("add", "table") => drop(tables.entry(key).or_default()),
-        ("delete", "table") => drop(tables.remove(&key).ok_or("No such file or directory")?),
+        ("add", "table") => drop(entry.get_or_insert_default()),
+        ("delete", "table") => drop(entry.take().ok_or(MISSING)?),
         ("add", _) => {
-            let table = tables.get_mut(&key).ok_or("No such file or directory")?;
+            let table = entry.as_mut().ok_or(MISSING)?;
             let said = command.to_string();
             table.digest = sha256_parts([table.digest.as_bytes(), said.as_bytes()]);
             match kind {
@@ -75,7 +89,7 @@ fn one(tables: &mut BTreeMap<String, Table>, command: &Value) -> Result<(), Stri
                 "set" | "map" => drop(table.sets.insert(text("name").to_owned())),
                 "rule" if table.chains.contains(text("chain")) => table.rules += 1,
                 "element" if table.sets.contains(text("name")) => {}
-                "rule" | "element" => return Err("No such file or directory".to_owned()),
+                "rule" | "element" => return Err(MISSING.to_owned()),
                 _ => return Err("Operation not supported".to_owned()),
             }
         }

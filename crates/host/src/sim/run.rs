@@ -133,7 +133,7 @@ fn batch(host: &SimHost, file: &str) -> Result<(), Failure> {
         if let Some(bridge) = bridge
             && !host
                 .store
-                .read(|state| state.links.contains(bridge))
+                .read(|state| state.links.contains_key(bridge))
                 .map_err(said)?
         {
             return Err(format!("Cannot find device \"{bridge}\" ({file})"));

@@ -1,41 +1,67 @@
-//! What the simulated machine remembers: `sim.json` in its directory, read and written under a lock, so that several
-//! processes can use one host.
+//! What the simulated machine remembers: `sim.jsonl` in its directory, a line per change, so that a change of a machine
+//! with many tenants costs no more than that of one with few. Lines are added under a lock: several processes can use one
+//! host.
 
+use super::recorded::{Delta, Recorded};
+use crate::atomic::FORMAT;
 use crate::disk;
 use crate::host::{HostError, UnitState};
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
-use std::io::ErrorKind;
+use std::collections::BTreeSet;
+use std::fs::{self, File, OpenOptions};
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+
+/// Bytes of a file that are never too many.
+const FEW: u64 = 1 << 16;
 
 /// First reading of the clock: any number will do, as long as it is always the same.
 const CLOCK: u64 = 1_000_000_000;
 
 /// The machine.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct State {
-    /// Format version, 1.
-    format: u64,
     /// Seconds since the epoch; one more after each reading.
     pub(super) clock: u64,
     /// Reloads of the manager.
     pub(super) reloads: u64,
     /// What the generators found at the last reload: the current generation of each enabled tenant.
-    pub(super) generations: BTreeMap<String, u64>,
+    pub(super) generations: Recorded<u64>,
     /// Units that are not inactive.
-    pub(super) units: BTreeMap<String, UnitState>,
+    pub(super) units: Recorded<UnitState>,
     /// How often each unit was started: makes invocation ids.
-    pub(super) starts: BTreeMap<String, u64>,
+    pub(super) starts: Recorded<u64>,
     /// Links that networkd made.
-    pub(super) links: BTreeSet<String>,
+    pub(super) links: Recorded<bool>,
     /// nftables tables by `family name`.
-    pub(super) tables: BTreeMap<String, Table>,
+    pub(super) tables: Recorded<Table>,
     /// Owners that were given to files, by path below the root.
-    pub(super) owners: BTreeMap<String, u32>,
+    pub(super) owners: Recorded<u32>,
+}
+
+/// One line of the file: what changed. The first line is a change from nothing.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line {
+    /// Format version, 1.
+    format: u64,
+    clock: u64,
+    reloads: u64,
+    #[serde(default, skip_serializing_if = "Delta::is_empty")]
+    generations: Delta<u64>,
+    #[serde(default, skip_serializing_if = "Delta::is_empty")]
+    units: Delta<UnitState>,
+    #[serde(default, skip_serializing_if = "Delta::is_empty")]
+    starts: Delta<u64>,
+    #[serde(default, skip_serializing_if = "Delta::is_empty")]
+    links: Delta<bool>,
+    #[serde(default, skip_serializing_if = "Delta::is_empty")]
+    tables: Delta<Table>,
+    #[serde(default, skip_serializing_if = "Delta::is_empty")]
+    owners: Delta<u32>,
 }
 
 /// A table of packet rules.
@@ -54,16 +80,56 @@ pub struct Table {
 impl Default for State {
     fn default() -> Self {
         Self {
-            format: crate::atomic::FORMAT,
             clock: CLOCK,
             reloads: 0,
-            generations: BTreeMap::new(),
-            units: BTreeMap::new(),
-            starts: BTreeMap::new(),
-            links: BTreeSet::new(),
-            tables: BTreeMap::new(),
-            owners: BTreeMap::new(),
+            generations: Recorded::default(),
+            units: Recorded::default(),
+            starts: Recorded::default(),
+            links: Recorded::default(),
+            tables: Recorded::default(),
+            owners: Recorded::default(),
         }
+    }
+}
+
+impl State {
+    fn take_changes(&mut self) -> Line {
+        Line {
+            format: FORMAT,
+            clock: self.clock,
+            reloads: self.reloads,
+            generations: self.generations.take_changes(),
+            units: self.units.take_changes(),
+            starts: self.starts.take_changes(),
+            links: self.links.take_changes(),
+            tables: self.tables.take_changes(),
+            owners: self.owners.take_changes(),
+        }
+    }
+
+    fn whole(&self) -> Line {
+        Line {
+            format: FORMAT,
+            clock: self.clock,
+            reloads: self.reloads,
+            generations: self.generations.whole(),
+            units: self.units.whole(),
+            starts: self.starts.whole(),
+            links: self.links.whole(),
+            tables: self.tables.whole(),
+            owners: self.owners.whole(),
+        }
+    }
+
+    fn merge(&mut self, line: Line) {
+        self.clock = line.clock;
+        self.reloads = line.reloads;
+        self.generations.merge(line.generations);
+        self.units.merge(line.units);
+        self.starts.merge(line.starts);
+        self.links.merge(line.links);
+        self.tables.merge(line.tables);
+        self.owners.merge(line.owners);
     }
 }
 
@@ -77,17 +143,24 @@ pub(super) struct Store {
 #[derive(Default)]
 struct Cache {
     state: State,
-    /// Of the file that `state` was read from.
-    stamp: Option<Stamp>,
+    /// The file that `state` was read from, and how much of it. `None`: what is in memory is not to be relied on.
+    read: Option<Position>,
 }
 
-/// Tells one version of a file from another.
-type Stamp = (u64, i64, i64, u64);
+/// Up to where a file was read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Position {
+    inode: u64,
+    /// Complete lines, in bytes.
+    offset: u64,
+    /// Bytes of the first line.
+    first: u64,
+}
 
 impl Store {
     pub(super) fn new(root: &Path) -> Self {
         Self {
-            path: root.join("sim.json"),
+            path: root.join("sim.jsonl"),
             lock: root.join(".sim.lock"),
             cache: Mutex::default(),
         }
@@ -111,41 +184,94 @@ impl Store {
             .map_err(|error| HostError::file(&self.lock)(error.into()))?;
         self.refresh(&mut cache)?;
         // Whatever happens from here on, the next one reads the file.
-        cache.stamp = None;
+        let read = cache.read.take();
         let value = change(&mut cache.state)?;
-        cache.stamp = Some(self.save(&cache.state)?);
+        cache.read = Some(self.save(&mut cache.state, read)?);
         Ok(value)
     }
 
+    /// Reads the lines that others added since the last look.
     fn refresh(&self, cache: &mut Cache) -> Result<(), HostError> {
-        let stamp = match fs::metadata(&self.path) {
-            Ok(metadata) => Some(stamp(&metadata)),
-            Err(error) if error.kind() == ErrorKind::NotFound => None,
-            Err(error) => return Err(HostError::file(&self.path)(error)),
+        let file = |error| HostError::file(&self.path)(error);
+        let metadata = match fs::metadata(&self.path) {
+            Ok(metadata) => metadata,
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                *cache = Cache::default();
+                return Ok(());
+            }
+            Err(error) => return Err(file(error)),
         };
-        if stamp.is_none() || stamp != cache.stamp {
-            cache.state = crate::atomic::read_json(&self.path)?.unwrap_or_default();
-            cache.stamp = stamp;
+        let known = cache
+            .read
+            .filter(|read| read.inode == metadata.ino() && read.offset <= metadata.len());
+        if known.is_some_and(|read| read.offset == metadata.len()) {
+            return Ok(());
         }
+        let mut open = File::open(&self.path).map_err(file)?;
+        let mut position = known.unwrap_or(Position {
+            inode: open.metadata().map_err(file)?.ino(),
+            offset: 0,
+            first: 0,
+        });
+        if known.is_none() {
+            *cache = Cache::default();
+        }
+        open.seek(SeekFrom::Start(position.offset)).map_err(file)?;
+        let mut text = Vec::new();
+        open.read_to_end(&mut text).map_err(file)?;
+        // A line that was cut off by a kill, or is being written, is none.
+        for line in text.split_inclusive(|byte| *byte == b'\n') {
+            if line.last() != Some(&b'\n') {
+                break;
+            }
+            let read: Line = serde_json::from_slice(line)
+                .map_err(|error| HostError::damaged(&self.path, format!("not JSON: {error}")))?;
+            cache.state.merge(read);
+            let length = line.len() as u64;
+            if position.offset == 0 {
+                position.first = length;
+            }
+            position.offset += length;
+        }
+        cache.read = Some(position);
         Ok(())
     }
 
-    /// Whole or not at all for every process; a simulated machine needs no fsync.
-    fn save(&self, state: &State) -> Result<Stamp, HostError> {
-        let temporary = self.path.with_file_name(".sim.json.tmp");
-        let text = crate::atomic::json(&self.path, state)?;
-        fs::write(&temporary, text).map_err(HostError::file(&temporary))?;
+    /// Adds what changed, or writes all of it anew when that is not much more. A simulated machine needs no fsync.
+    fn save(&self, state: &mut State, read: Option<Position>) -> Result<Position, HostError> {
+        let line = self.line(&state.take_changes())?;
+        let Some(mut position) = read.filter(|read| read.offset <= FEW.max(4 * read.first)) else {
+            return self.save_whole(state);
+        };
+        let file = |error| HostError::file(&self.path)(error);
+        let mut open = OpenOptions::new()
+            .write(true)
+            .open(&self.path)
+            .map_err(file)?;
+        open.set_len(position.offset).map_err(file)?;
+        open.seek(SeekFrom::End(0)).map_err(file)?;
+        open.write_all(&line).map_err(file)?;
+        position.offset += line.len() as u64;
+        Ok(position)
+    }
+
+    fn save_whole(&self, state: &State) -> Result<Position, HostError> {
+        let temporary = self.path.with_file_name(".sim.jsonl.tmp");
+        let line = self.line(&state.whole())?;
+        fs::write(&temporary, &line).map_err(HostError::file(&temporary))?;
         disk::rename(&temporary, &self.path)?;
         let metadata = fs::metadata(&self.path).map_err(HostError::file(&self.path))?;
-        Ok(stamp(&metadata))
+        Ok(Position {
+            inode: metadata.ino(),
+            offset: line.len() as u64,
+            first: line.len() as u64,
+        })
     }
-}
 
-fn stamp(metadata: &fs::Metadata) -> Stamp {
-    (
-        metadata.ino(),
-        metadata.mtime(),
-        metadata.mtime_nsec(),
-        metadata.len(),
-    )
+    fn line(&self, line: &Line) -> Result<Vec<u8>, HostError> {
+        let mut text = serde_json::to_vec(line)
+            .map_err(|error| HostError::damaged(&self.path, error.to_string()))?;
+        text.push(b'\n');
+        Ok(text)
+    }
 }

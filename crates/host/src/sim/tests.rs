@@ -1,7 +1,7 @@
+use super::recorded::Recorded;
 use super::unit::{Unit, words};
 use super::{SimHost, matches, network};
 use crate::host::Host;
-use std::collections::BTreeMap;
 use std::fs;
 
 fn unit(name: &str, text: &str) -> Unit {
@@ -124,7 +124,7 @@ fn invocations_and_time_are_the_same_each_time() {
 
 #[test]
 fn rules_are_applied_whole_or_not_at_all() {
-    let mut tables = BTreeMap::new();
+    let mut tables = Recorded::default();
     let table = r#"{"add":{"table":{"family":"inet","name":"t"}}}"#;
     let chain = r#"{"add":{"chain":{"family":"inet","table":"t","name":"c"}}}"#;
     let rule = r#"{"add":{"rule":{"family":"inet","table":"t","chain":"c","expr":[]}}}"#;
@@ -146,10 +146,10 @@ fn rules_are_applied_whole_or_not_at_all() {
 fn a_damaged_state_is_named() {
     let (dir, host) = host();
     host.now();
-    fs::write(dir.path().join("sim.json"), "{").unwrap();
+    fs::write(dir.path().join("sim.jsonl"), "{\n").unwrap();
     let error = host.daemon_reload().unwrap_err().to_string();
     assert!(
-        error.contains("sim.json") && error.contains("not JSON"),
+        error.contains("sim.jsonl") && error.contains("not JSON"),
         "{error}"
     );
     assert!(SimHost::open(dir.path()).is_err());
