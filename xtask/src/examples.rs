@@ -2,9 +2,10 @@
 
 use crate::repository;
 use anyhow::{Context, Result, bail};
-use bitbuilder_itest::bed::Bed;
+use bitbuilder_itest::host::Host;
 use bitbuilder_itest::publish;
 use serde::Deserialize;
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
@@ -14,33 +15,34 @@ use std::time::{Duration, Instant};
 const SETTLE_LIMIT: Duration = Duration::from_secs(180);
 
 /// Pushes the system repository of `examples/`, then every tenant's.
-pub(crate) fn deploy(bed: &Bed) -> Result<()> {
+pub(crate) fn deploy(host: &dyn Host) -> Result<()> {
     let examples = repository::root().join("examples");
-    publish::init(bed)?;
-    visibly(bed, "system", &examples.join("system"))?;
+    publish::init(host)?;
+    visibly(host, "system", &examples.join("system"))?;
     for directory in tenants(&examples)? {
         let id = id(&directory)?;
-        publish::register(bed, &id)?;
-        visibly(bed, &id, &directory)?;
+        publish::register(host, &id)?;
+        visibly(host, &id, &directory)?;
     }
     Ok(())
 }
 
 /// Waits until no tenant is on its way any more, and prints `bbctl status`.
-pub(crate) fn settle(bed: &Bed) -> Result<()> {
+pub(crate) fn settle(host: &dyn Host) -> Result<()> {
+    let status = ["bbctl", "status"].map(OsStr::new);
     let deadline = Instant::now() + SETTLE_LIMIT;
     loop {
-        let moving = moving(&bed.output(["bbctl", "status", "--json"])?)?;
+        let moving = moving(&host.output(&["bbctl", "status", "--json"])?)?;
         if moving.is_empty() {
             break;
         }
         if Instant::now() > deadline {
-            let _ = bed.exec_status(["bbctl", "status"]);
+            let _ = host.pass(&status, None);
             bail!("still not settled: {}", moving.join(", "));
         }
         sleep(Duration::from_millis(200));
     }
-    let status = bed.exec_status(["bbctl", "status"])?;
+    let status = host.pass(&status, None)?;
     if !status.success() {
         bail!("bbctl status failed: {status}");
     }
@@ -68,18 +70,18 @@ fn moving(json: &str) -> Result<Vec<String>> {
 }
 
 /// Registers the directory as a tenant and pushes it. `id` defaults to the one in its `metadata.json`.
-pub(crate) fn push(bed: &Bed, directory: &Path, given: Option<&str>) -> Result<()> {
+pub(crate) fn push(host: &dyn Host, directory: &Path, given: Option<&str>) -> Result<()> {
     let id = match given {
         Some(id) => id.to_owned(),
         None => id(directory)?,
     };
-    publish::register(bed, &id)?;
-    visibly(bed, &id, directory)
+    publish::register(host, &id)?;
+    visibly(host, &id, directory)
 }
 
-fn visibly(bed: &Bed, id: &str, directory: &Path) -> Result<()> {
+fn visibly(host: &dyn Host, id: &str, directory: &Path) -> Result<()> {
     eprintln!("push {id}");
-    if !publish::push_visibly(bed, id, directory)? {
+    if !publish::push_visibly(host, id, directory)? {
         bail!("the push to {id} was refused");
     }
     Ok(())

@@ -3,8 +3,10 @@
 use crate::{examples, repository};
 use anyhow::{Context, Result};
 use bitbuilder_itest::bed::{Bed, Lab};
+use bitbuilder_itest::host::Host;
 use bitbuilder_itest::system::{Installed, System};
 use bitbuilder_itest::{cache, setup};
+use std::ffi::OsStr;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -24,11 +26,11 @@ impl Machine {
 
     /// Runs a command inside with our stdio; its exit status is ours.
     pub(crate) fn shell(&self, command: &[String]) -> Result<ExitCode> {
-        let status = if command.is_empty() {
-            self.0.exec_status(["bash", "--login"])?
-        } else {
-            self.0.exec_status(command)?
+        let words: Vec<&OsStr> = match command {
+            [] => ["bash", "--login"].map(OsStr::new).to_vec(),
+            command => command.iter().map(OsStr::new).collect(),
         };
+        let status = self.0.pass(&words, None)?;
         // 255: ended by a signal, which the shell between us reports as 128 + its number otherwise.
         let code = status.code().and_then(|code| u8::try_from(code).ok());
         Ok(ExitCode::from(code.unwrap_or(255)))

@@ -3,6 +3,7 @@
 //! - [`setup`]: what the machine must have, asked for once;
 //! - [`cache`]: where slow things are kept, by the hash of their recipe;
 //! - [`debian`]: root file systems from Debian packages;
+//! - [`host`]: what is done with a host, whatever it is made of;
 //! - [`bed`]: container hosts: a systemd of its own in namespaces of its own;
 //! - [`template`]: the read-only trees that tenants' machines start from;
 //! - [`package`]: what we install where, as a list;
@@ -15,6 +16,7 @@ pub mod bed;
 pub mod cache;
 pub mod command;
 pub mod debian;
+pub mod host;
 pub mod package;
 pub mod publish;
 pub mod setup;

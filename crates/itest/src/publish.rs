@@ -1,10 +1,10 @@
 //! Pushing repositories to a host, from a checkout on that host: the push runs the hooks where a person's push runs them.
 
-use crate::bed::Bed;
-use crate::command;
-use anyhow::{Context, Result};
+use crate::host::{Host, packed};
+use anyhow::Result;
+use std::ffi::OsStr;
+use std::os::fd::OwnedFd;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 /// Where the bare repositories of a host are.
 const EMBEDDED: &str = "/var/lib/bitbuilder/git";
@@ -24,11 +24,11 @@ pub struct Pushed {
 ///
 /// # Errors
 /// `bbctl host init` fails.
-pub fn init(bed: &Bed) -> Result<bool> {
-    if has_repository(bed, "system")? {
+pub fn init(host: &dyn Host) -> Result<bool> {
+    if has_repository(host, "system")? {
         return Ok(false);
     }
-    bed.output(["bbctl", "host", "init"])?;
+    host.output(&["bbctl", "host", "init"])?;
     Ok(true)
 }
 
@@ -36,20 +36,20 @@ pub fn init(bed: &Bed) -> Result<bool> {
 ///
 /// # Errors
 /// The host does not run.
-pub fn has_repository(bed: &Bed, id: &str) -> Result<bool> {
+pub fn has_repository(host: &dyn Host, id: &str) -> Result<bool> {
     let repository = format!("{EMBEDDED}/{id}.git");
-    Ok(bed.exec(["test", "-d", &repository])?.status.success())
+    Ok(host.exec(&["test", "-d", &repository])?.status.success())
 }
 
 /// Adds the tenant `id` with an embedded repository to the registry, unless it has one. Returns whether it did.
 ///
 /// # Errors
 /// `bbctl tenant add` fails.
-pub fn register(bed: &Bed, id: &str) -> Result<bool> {
-    if has_repository(bed, id)? {
+pub fn register(host: &dyn Host, id: &str) -> Result<bool> {
+    if has_repository(host, id)? {
         return Ok(false);
     }
-    bed.output(["bbctl", "tenant", "add", id, "--repository", "embedded"])?;
+    host.output(&["bbctl", "tenant", "add", id, "--repository", "embedded"])?;
     Ok(true)
 }
 
@@ -57,8 +57,8 @@ pub fn register(bed: &Bed, id: &str) -> Result<bool> {
 ///
 /// # Errors
 /// The files cannot be copied. A push that is refused is not an error.
-pub fn push(bed: &Bed, id: &str, directory: &Path) -> Result<Pushed> {
-    let output = with_files(bed, id, directory, Command::output)?;
+pub fn push(host: &dyn Host, id: &str, directory: &Path) -> Result<Pushed> {
+    let output = with_files(host, id, directory, |words, files| host.run(words, files))?;
     let text = [output.stdout, output.stderr].concat();
     Ok(Pushed {
         accepted: output.status.success(),
@@ -70,40 +70,25 @@ pub fn push(bed: &Bed, id: &str, directory: &Path) -> Result<Pushed> {
 ///
 /// # Errors
 /// The files cannot be copied.
-pub fn push_visibly(bed: &Bed, id: &str, directory: &Path) -> Result<bool> {
-    Ok(with_files(bed, id, directory, Command::status)?.success())
+pub fn push_visibly(host: &dyn Host, id: &str, directory: &Path) -> Result<bool> {
+    let status = with_files(host, id, directory, |words, files| {
+        host.pass(words, Some(files))
+    })?;
+    Ok(status.success())
 }
 
 fn with_files<T>(
-    bed: &Bed,
+    host: &dyn Host,
     id: &str,
     directory: &Path,
-    run: fn(&mut Command) -> std::io::Result<T>,
+    run: impl FnOnce(&[&OsStr], OwnedFd) -> Result<T>,
 ) -> Result<T> {
     let checkout = format!("{CHECKOUTS}/{id}");
-    bed.output(["mkdir", "-p", &checkout])?;
-    let mut pack = Command::new("tar")
-        .arg("-C")
-        .arg(directory)
-        .args(["--exclude=./.git", "-cf", "-", "."])
-        .stdout(Stdio::piped())
-        .spawn()?;
-    let stream = pack.stdout.take().context("tar has no output")?;
+    host.output(&["mkdir", "-p", &checkout])?;
     let script = format!("cd {checkout}\n{}", include_str!("publish.sh"));
     let remote = format!("{EMBEDDED}/{id}.git");
-    let mut publish = bed.command(["sh", "-euc", &script, "sh", &remote])?;
-    let result = run(publish.stdin(stream));
-    // Dropped with the pipe that it held: tar ends even when nobody reads.
-    drop(publish);
-    let packed = pack.wait()?;
-    let result = result?;
-    command::checked(
-        &format!("tar of {}", directory.display()),
-        std::process::Output {
-            status: packed,
-            stdout: Vec::new(),
-            stderr: Vec::new(),
-        },
-    )?;
-    Ok(result)
+    let words = ["sh", "-euc", &script, "sh", &remote].map(OsStr::new);
+    packed(directory, &["--exclude=./.git", "-cf"], |files| {
+        run(&words, files)
+    })
 }

@@ -4,6 +4,7 @@
 //! The [`Package`] is copied over it before it boots, or while it runs.
 
 use crate::bed::{Bed, Lab, recipe};
+use crate::host::Host;
 use crate::package::Package;
 use crate::template::{self, Template};
 use crate::{cache, command, setup};
@@ -109,7 +110,8 @@ impl System {
             self.install_stopped(bed)?;
             return Ok(Installed::Changed);
         }
-        bed.output(["rm", "-f", "--"].iter().chain(&stale))?;
+        let remove: Vec<&str> = ["rm", "-f", "--"].into_iter().chain(stale).collect();
+        bed.output(&remove)?;
         bed.put(&self.package.directory, "/")?;
         bed.sh(ACTIVATE)?;
         self.write_note(bed)?;

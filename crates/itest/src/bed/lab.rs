@@ -2,6 +2,7 @@
 
 use super::process::Process;
 use crate::debian::Recipe;
+use crate::host::{Host, UNPACK, packed};
 use crate::{cache, command};
 use anyhow::{Context, Result, bail};
 use std::fs::{self, File};
@@ -187,7 +188,9 @@ impl Lab {
     pub fn overlay(&self, name: &str, source: &Path) -> Result<()> {
         let mut unpack = self.inside("tar")?;
         unpack.arg("-C").arg(self.tree(name)).args(UNPACK);
-        copy(source, &mut unpack)
+        packed(source, &["--xattrs", "--numeric-owner", "-cpf"], |stream| {
+            command::run(unpack.stdin(stream))
+        })
     }
 
     /// Ends the holder; its mounts go with it.
@@ -254,33 +257,6 @@ impl Lab {
         }
         Ok(path)
     }
-}
-
-/// Arguments of the unpacking end of [`copy`].
-pub(super) const UNPACK: [&str; 5] = [
-    "--xattrs",
-    "--numeric-owner",
-    "--no-overwrite-dir",
-    "-xpf",
-    "-",
-];
-
-/// Pipes the content of the directory `source` into `unpack`.
-pub(super) fn copy(source: &Path, unpack: &mut Command) -> Result<()> {
-    let mut pack = Command::new("tar")
-        .arg("-C")
-        .arg(source)
-        .args(["--xattrs", "--numeric-owner", "-cpf", "-", "."])
-        .stdout(Stdio::piped())
-        .spawn()?;
-    let stream = pack.stdout.take().context("tar has no output")?;
-    let unpacked = command::run(unpack.stdin(stream));
-    let packed = pack.wait()?;
-    unpacked?;
-    if !packed.success() {
-        bail!("cannot read {}: tar failed: {packed}", source.display());
-    }
-    Ok(())
 }
 
 /// Starts a program in a session of its own, so that it outlives the caller and the caller's terminal.

@@ -2,6 +2,7 @@
 
 use super::repository;
 use crate::bed::Bed;
+use crate::host::Host;
 use crate::system::System;
 use anyhow::Result;
 use std::path::Path;

@@ -3,20 +3,17 @@
 mod evidence;
 mod make;
 
-use crate::bed::Bed;
+use crate::command;
+use crate::host::Host;
 use crate::publish::{self, Pushed};
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use std::ffi::OsStr;
+use std::fs::File;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
-use std::process::{Output, Stdio};
+use std::process::Output;
 use std::thread::{panicking, sleep};
 use std::time::{Duration, Instant};
-
-/// How long [`TestHost::wait_for`] waits: far longer than anything takes, also on a loaded machine.
-const PATIENCE: Duration = Duration::from_secs(120);
-/// Time between two looks.
-const LOOK: Duration = Duration::from_millis(50);
 
 /// This repository.
 #[must_use]
@@ -52,8 +49,7 @@ pub fn repository() -> PathBuf {
 /// ```
 #[derive(Debug)]
 pub struct TestHost {
-    /// Taken when it is dropped.
-    bed: Option<Bed>,
+    host: Box<dyn Host>,
 }
 
 impl TestHost {
@@ -78,18 +74,26 @@ impl TestHost {
     #[track_caller]
     pub fn stopped(name: &str) -> Self {
         Self {
-            bed: Some(must(make::host(name))),
+            host: Box::new(must(make::host(name))),
         }
-    }
-
-    fn bed(&self) -> &Bed {
-        self.bed.as_ref().expect("taken by drop only")
     }
 
     /// Name of the host.
     #[must_use]
     pub fn name(&self) -> &str {
-        self.bed().name()
+        self.host.name()
+    }
+
+    /// The command as one line, and how it ended.
+    fn run<I: AsRef<OsStr>>(
+        &self,
+        arguments: impl IntoIterator<Item = I>,
+    ) -> Result<(String, Output)> {
+        let words: Vec<I> = arguments.into_iter().collect();
+        let words: Vec<&OsStr> = words.iter().map(AsRef::as_ref).collect();
+        let line = words.join(OsStr::new(" ")).to_string_lossy().into_owned();
+        let output = self.host.run(&words, File::open("/dev/null")?.into())?;
+        Ok((line, output))
     }
 
     /// Runs a command on the host, without input; whatever its exit status.
@@ -98,7 +102,7 @@ impl TestHost {
     /// The host does not run.
     #[track_caller]
     pub fn exec<I: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = I>) -> Output {
-        must(self.bed().exec(arguments))
+        must(self.run(arguments).map(|(_, output)| output))
     }
 
     /// Runs a command that has to succeed; returns its standard output.
@@ -107,7 +111,8 @@ impl TestHost {
     /// It fails: the message has both streams.
     #[track_caller]
     pub fn exec_ok<I: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = I>) -> String {
-        must(self.bed().output(arguments))
+        let (line, output) = must(self.run(arguments));
+        must(command::checked(&line, output))
     }
 
     /// Runs a shell script (`sh -eu`) that has to succeed; returns its standard output.
@@ -116,7 +121,7 @@ impl TestHost {
     /// It fails: the message has both streams.
     #[track_caller]
     pub fn sh(&self, script: &str) -> String {
-        must(self.bed().sh(script))
+        must(self.host.sh(script))
     }
 
     /// Runs a shell script; whatever its exit status.
@@ -134,7 +139,7 @@ impl TestHost {
     /// It cannot be written.
     #[track_caller]
     pub fn write_file(&self, path: &str, content: impl AsRef<[u8]>) {
-        must(write(self.bed(), path, content.as_ref()));
+        must(self.host.write(path, content.as_ref()));
     }
 
     /// Reads a text file.
@@ -162,7 +167,7 @@ impl TestHost {
     /// It cannot be read or written.
     #[track_caller]
     pub fn put(&self, source: &Path, target: &str) {
-        must(self.bed().put(source, target));
+        must(self.host.put(source, target));
     }
 
     /// `bbctl host init`, unless that was done.
@@ -171,7 +176,7 @@ impl TestHost {
     /// It fails.
     #[track_caller]
     pub fn init(&self) {
-        must(publish::init(self.bed()));
+        must(publish::init(&*self.host));
     }
 
     /// `bbctl tenant add ID --repository embedded`, unless the tenant has a repository.
@@ -180,7 +185,7 @@ impl TestHost {
     /// It fails.
     #[track_caller]
     pub fn register(&self, id: &str) {
-        must(publish::register(self.bed(), id));
+        must(publish::register(&*self.host, id));
     }
 
     /// Pushes the files of `directory` (on this machine) to the embedded repository `id`: a tenant's, or `system`. The push
@@ -190,7 +195,7 @@ impl TestHost {
     /// The files cannot be copied. A push that is refused is a result.
     #[track_caller]
     pub fn push(&self, id: &str, directory: &Path) -> Pushed {
-        must(publish::push(self.bed(), id, directory))
+        must(publish::push(&*self.host, id, directory))
     }
 
     /// [`push`](Self::push) that has to be accepted; returns what git printed.
@@ -214,7 +219,7 @@ impl TestHost {
     /// The host does not run.
     #[track_caller]
     pub fn crash(&self) {
-        must(self.bed().kill());
+        must(self.host.kill());
     }
 
     /// Powers it off in order, and waits for the end.
@@ -223,7 +228,7 @@ impl TestHost {
     /// It does not end.
     #[track_caller]
     pub fn stop(&self) {
-        must(self.bed().stop());
+        must(self.host.stop());
     }
 
     /// Boots it and waits until every job of the boot is done.
@@ -232,7 +237,7 @@ impl TestHost {
     /// A unit failed: the message names it.
     #[track_caller]
     pub fn boot(&self) {
-        must(self.bed().boot());
+        must(self.host.boot());
     }
 
     /// Starts it and returns as soon as PID 1 is systemd: for tests that look while it boots, or crash it then.
@@ -241,7 +246,7 @@ impl TestHost {
     /// It does not start.
     #[track_caller]
     pub fn start(&self) {
-        must(self.bed().start());
+        must(self.host.start());
     }
 
     /// `journalctl ARGUMENTS`, of the running or the stopped host.
@@ -250,13 +255,13 @@ impl TestHost {
     /// journalctl fails.
     #[track_caller]
     pub fn journal(&self, arguments: &[&str]) -> String {
-        must(self.bed().journal(arguments))
+        must(self.host.journal(arguments))
     }
 
     /// Address of the uplink `up0`. The way out is 198.18.0.1: [`outside`](Self::outside).
     #[must_use]
     pub fn address(&self) -> Ipv4Addr {
-        self.bed().address()
+        self.host.address()
     }
 
     /// Runs a shell script in the world outside of the hosts (198.18.0.1): it has the network and the tools of a host (`ip`,
@@ -266,9 +271,7 @@ impl TestHost {
     /// `sh` cannot be started.
     #[track_caller]
     pub fn outside(&self, script: &str) -> Output {
-        let mut command = must(self.bed().lab().tool("/bin/sh"));
-        command.args(["-euc", script]).stdin(Stdio::null());
-        must(command.output().context("cannot start sh"))
+        must(self.host.outside(script))
     }
 
     /// Cuts (`false`) or mends the host's uplink `up0`: inside it loses its carrier.
@@ -277,16 +280,16 @@ impl TestHost {
     /// The host does not run.
     #[track_caller]
     pub fn set_uplink(&self, up: bool) {
-        must(self.bed().set_wire("up0", up));
+        must(self.host.set_uplink(up));
     }
 
     /// Waits until `condition` holds; `what` is for the message.
     ///
     /// # Panics
-    /// It does not within two minutes.
+    /// It does not in the host's [patience](Host::patience).
     #[track_caller]
     pub fn wait_for(&self, what: &str, condition: impl FnMut() -> bool) {
-        self.wait_at_most(PATIENCE, what, condition);
+        self.wait_at_most(self.host.patience(), what, condition);
     }
 
     /// [`wait_for`](Self::wait_for) with a limit of its own.
@@ -302,14 +305,14 @@ impl TestHost {
                 "waited {} s: {what}",
                 limit.as_secs()
             );
-            sleep(LOOK);
+            sleep(self.host.pace());
         }
     }
 
     /// Waits until a shell script succeeds; returns what it printed.
     ///
     /// # Panics
-    /// It does not within two minutes.
+    /// It does not in the host's [patience](Host::patience).
     #[track_caller]
     pub fn wait_sh(&self, script: &str) -> String {
         let mut printed = String::new();
@@ -324,27 +327,27 @@ impl TestHost {
     /// Waits until a unit is active.
     ///
     /// # Panics
-    /// It fails or does not within two minutes: the message has its last lines of log.
+    /// It fails or does not in the host's [patience](Host::patience): the message has its last lines of log.
     #[track_caller]
     pub fn wait_active(&self, unit: &str) {
         must(self.active(unit));
     }
 
     fn active(&self, unit: &str) -> Result<()> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + self.host.patience();
         loop {
-            let output = self.bed().exec(["systemctl", "is-active", "--", unit])?;
+            let output = self.host.exec(&["systemctl", "is-active", "--", unit])?;
             let state = String::from_utf8_lossy(&output.stdout).trim().to_owned();
             match state.as_str() {
                 "active" => return Ok(()),
                 "failed" => {}
                 _ if Instant::now() < deadline => {
-                    sleep(LOOK);
+                    sleep(self.host.pace());
                     continue;
                 }
                 _ => {}
             }
-            let log = self.bed().journal(&["-b", "-n", "40", "-u", unit])?;
+            let log = self.host.journal(&["-b", "-n", "40", "-u", unit])?;
             bail!("{unit} is {state}\n{log}");
         }
     }
@@ -352,20 +355,18 @@ impl TestHost {
 
 impl Drop for TestHost {
     fn drop(&mut self) {
-        let Some(bed) = self.bed.take() else { return };
         if panicking() {
-            match evidence::keep(&bed) {
-                Ok(directory) => eprintln!("{}: see {}", bed.name(), directory.display()),
-                Err(error) => eprintln!("{}: no journal: {error:#}", bed.name()),
+            match evidence::keep(&*self.host) {
+                Ok(directory) => eprintln!("{}: see {}", self.name(), directory.display()),
+                Err(error) => eprintln!("{}: no journal: {error:#}", self.name()),
             }
             if std::env::var_os("CI").is_none() {
-                eprintln!("it still runs: cargo xtask --host {} shell", bed.name());
+                eprintln!("it still runs: cargo xtask --host {} shell", self.name());
                 return;
             }
         }
-        let name = bed.name().to_owned();
-        if let Err(error) = bed.destroy() {
-            eprintln!("{name} cannot be destroyed: {error:#}");
+        if let Err(error) = self.host.destroy() {
+            eprintln!("{} cannot be destroyed: {error:#}", self.name());
         }
     }
 }
@@ -376,18 +377,4 @@ fn must<T>(result: Result<T>) -> T {
         Ok(value) => value,
         Err(error) => panic!("{error:#}"),
     }
-}
-
-fn write(bed: &Bed, path: &str, content: &[u8]) -> Result<()> {
-    let script = r#"mkdir -p "$(dirname "$1")"; cat >"$1""#;
-    let mut command = bed.command(["sh", "-euc", script, "sh", path])?;
-    let mut child = command.stdin(Stdio::piped()).spawn()?;
-    let mut input = child.stdin.take().context("no pipe")?;
-    std::io::Write::write_all(&mut input, content)?;
-    drop(input);
-    let status = child.wait()?;
-    if !status.success() {
-        bail!("cannot write {path} on {}: {status}", bed.name());
-    }
-    Ok(())
 }
