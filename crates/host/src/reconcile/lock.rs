@@ -1,5 +1,6 @@
 //! One pass at a time.
 
+use super::rest::{self, Rest};
 use crate::host::HostError;
 use crate::paths::HostRoot;
 use rustix::fs::{FlockOperation, flock};
@@ -11,7 +12,21 @@ use std::time::Duration;
 
 /// Held while it lives; a process that dies lets go of it.
 #[derive(Debug)]
-pub(super) struct Lock(#[expect(dead_code, reason = "the open file holds the lock")] File);
+pub(super) struct Lock {
+    /// Holds the lock.
+    _file: File,
+    /// What was at rest before. Not on the disk any more: the holder may change it.
+    pub(super) rest: Option<Rest>,
+}
+
+impl Lock {
+    fn new(root: &HostRoot, file: File) -> Result<Self, HostError> {
+        Ok(Self {
+            _file: file,
+            rest: rest::take(root)?,
+        })
+    }
+}
 
 /// Between two tries of somebody who may give up.
 const LOOK: Duration = Duration::from_millis(100);
@@ -27,7 +42,7 @@ pub(super) fn take(root: &HostRoot, waiting: impl FnOnce()) -> Result<Lock, Host
             }
         }
     }
-    Ok(Lock(file))
+    Lock::new(root, file)
 }
 
 /// The same, for somebody whom the holder may be waiting for: `None` as soon as there is nothing `left` to do.
@@ -40,7 +55,7 @@ pub(super) fn take_while(
     let mut waiting = Some(waiting);
     while left() {
         if try_lock(&path, &file)? {
-            return Ok(Some(Lock(file)));
+            return Lock::new(root, file).map(Some);
         }
         if let Some(waiting) = waiting.take() {
             waiting();

@@ -22,6 +22,7 @@ mod preview;
 mod record;
 mod registry;
 mod report;
+mod rest;
 mod state;
 mod system;
 mod task;
@@ -48,6 +49,7 @@ use execute::execute;
 use ground::Ground;
 use lock::Lock;
 use look::look;
+use rest::{Rest, Still};
 use std::collections::BTreeMap;
 use task::{Planner, Task};
 
@@ -65,19 +67,32 @@ pub fn pass(
     options: &Options,
     say: &mut dyn FnMut(Event),
 ) -> Result<Report, PassError> {
-    let Some(_lock) = lock(host, options, say)? else {
+    let Some(mut lock) = lock(host, options, say)? else {
         return Ok(Report::default());
     };
+    let rest = lock.rest.take();
+    let still = Still::of(host, options, rest.as_ref())?;
+    if let Some(report) = still.report() {
+        rest::leave(host.root(), rest.as_ref())?;
+        return Ok(report);
+    }
     let stuck = recover(host)?;
     let (system, revision) = system::update(host, options, say)?;
+    let still = still.under(&revision);
     let mut ground = Ground::read(host, revision)?;
-    let mut tasks = tenants(host, &mut ground, options, &stuck)?;
+    let mut tasks = tenants(host, &mut ground, options, &stuck, &still)?;
     tasks.extend(leaving(host, &ground, options));
     let tenants = if options.plan_only {
         tasks.into_iter().map(Task::into_report).collect()
     } else {
         execute(host, &mut ground, tasks, say)?
     };
+    let rest = match options.plan_only {
+        true => rest.clone(),
+        false => Rest::after(host, &ground, rest.clone(), &system, &tenants)?,
+    };
+    rest::leave(host.root(), rest.as_ref())?;
+    let tenants = still.and(tenants);
     Ok(Report { system, tenants })
 }
 
@@ -126,10 +141,14 @@ fn tenants(
     ground: &mut Ground,
     options: &Options,
     stuck: &BTreeMap<Name, String>,
+    still: &Still<'_>,
 ) -> Result<Vec<Task>, PassError> {
     let tenants = ground.revision.system.tenants.clone();
     let scope: Vec<_> = match &options.scope {
-        Scope::All => tenants.iter().collect(),
+        Scope::All => tenants
+            .iter()
+            .filter(|tenant| !still.has(&tenant.id))
+            .collect(),
         Scope::One(id) => {
             ground.registration(id)?;
             tenants.iter().filter(|tenant| tenant.id == *id).collect()

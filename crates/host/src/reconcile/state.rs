@@ -132,6 +132,15 @@ impl TenantState {
         atomic::write_json(&root.tenant_state(id), self)
     }
 
+    /// Whether a pass would find nothing to say as long as no commit arrives.
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.deployed.is_some()
+            && self.quarantined.is_none()
+            && self.refused.is_none()
+            && self.suspended.is_none()
+            && self.fetch_failure.is_none()
+    }
+
     /// Adds to the history; the oldest entries go.
     pub fn record(&mut self, time: u64, event: HistoryEvent) {
         self.history.push(HistoryEntry { time, event });

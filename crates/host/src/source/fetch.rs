@@ -63,6 +63,24 @@ pub fn fetch_with(
     }
 }
 
+/// The commit of the branch `reference` of a local remote, without a process and without its mirror; `None` when `url` is
+/// not local, or what it has of that name is not a branch.
+///
+/// # Errors
+/// When the URL or the reference is refused, or the repository is unreadable.
+pub fn peek(url: &str, reference: &str) -> Result<Option<String>, SourceError> {
+    let Reference::Names(names) = refs::parse(reference)? else {
+        return Ok(None);
+    };
+    let git_dir = local_git_dir(&RemoteUrl::parse(url)?)?;
+    let Some(git_dir) = git_dir.filter(|path| has_ref_files(path)) else {
+        return Ok(None);
+    };
+    let found = find(&git_dir, &names)?;
+    let branch = found.filter(|(name, _)| name.as_bstr().starts_with(b"refs/heads/"));
+    Ok(branch.map(|(_, id)| id.to_string()))
+}
+
 struct Fetch<'a> {
     mirror: &'a Path,
     url: RemoteUrl,
@@ -79,7 +97,7 @@ impl Fetch<'_> {
         };
         let had = present()?;
         if !had {
-            self.local_git_dir()?;
+            local_git_dir(&self.url)?;
             let all = ["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"];
             self.git(&all.map(str::to_owned))?;
             if !present()? {
@@ -93,7 +111,7 @@ impl Fetch<'_> {
     }
 
     fn named(&self, names: &[FullName]) -> Result<Fetched, SourceError> {
-        let Some(git_dir) = self.local_git_dir()?.filter(|path| has_ref_files(path)) else {
+        let Some(git_dir) = local_git_dir(&self.url)?.filter(|path| has_ref_files(path)) else {
             return self.first_of(names);
         };
         let remote = find(&git_dir, names)?.ok_or_else(|| self.not_there())?;
@@ -165,34 +183,34 @@ impl Fetch<'_> {
         Ok(resolve_ref(&open(self.mirror)?, &name.to_string())?.id)
     }
 
-    /// Git directory of a local remote. Its owner could have git run commands, so it must be trusted.
-    fn local_git_dir(&self) -> Result<Option<PathBuf>, SourceError> {
-        let Some(path) = self.url.local() else {
-            return Ok(None);
-        };
-        let inner = path.join(".git");
-        let git_dir = if inner.is_dir() {
-            inner
-        } else {
-            path.to_owned()
-        };
-        let metadata = git_dir.metadata().map_err(SourceError::file(&git_dir))?;
-        let caller = rustix::process::geteuid().as_raw();
-        if metadata.uid() != 0 && metadata.uid() != caller {
-            return Err(SourceError::Ownership {
-                path: git_dir,
-                uid: metadata.uid(),
-            });
-        }
-        Ok(Some(git_dir))
-    }
-
     fn not_there(&self) -> SourceError {
         SourceError::NoRemoteReference {
             reference: self.reference.to_owned(),
             url: self.url.to_string(),
         }
     }
+}
+
+/// Git directory of a local remote. Its owner could have git run commands, so it must be trusted.
+fn local_git_dir(url: &RemoteUrl) -> Result<Option<PathBuf>, SourceError> {
+    let Some(path) = url.local() else {
+        return Ok(None);
+    };
+    let inner = path.join(".git");
+    let git_dir = if inner.is_dir() {
+        inner
+    } else {
+        path.to_owned()
+    };
+    let metadata = git_dir.metadata().map_err(SourceError::file(&git_dir))?;
+    let caller = rustix::process::geteuid().as_raw();
+    if metadata.uid() != 0 && metadata.uid() != caller {
+        return Err(SourceError::Ownership {
+            path: git_dir,
+            uid: metadata.uid(),
+        });
+    }
+    Ok(Some(git_dir))
 }
 
 /// Whether the refs at `git_dir` are files that [`find`] can read: not those of a linked work tree, nor reftables.

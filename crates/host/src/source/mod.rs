@@ -1,7 +1,7 @@
 //! Where revisions come from: mirrors of remote repositories, embedded repositories that accept pushes, and the tree of
 //! a commit as values. Fetching runs git; everything else reads in-process, without a checkout.
 //!
-//! - [`Mirror`], [`fetch()`]: a bare mirror and one look at its remote.
+//! - [`Mirror`], [`fetch()`], [`peek`]: a bare mirror and one look at its remote, or at a local remote alone.
 //! - [`open`], [`resolve_ref`], [`is_descendant`]: a repository's commits.
 //! - [`read_tree`], [`read_directory`]: all entries within [`TreeLimits`], as a [`Reading`].
 //! - [`export_layer`], [`export_directory`]: a directory of a tree as files on the host.
@@ -28,7 +28,7 @@ mod walk;
 
 pub use commit::{Commit, is_descendant, read_commit, resolve_ref};
 pub use error::SourceError;
-pub use fetch::{Fetched, fetch, fetch_with};
+pub use fetch::{Fetched, fetch, fetch_with, peek};
 pub use layer::{Chown, Export, export_directory, export_layer};
 pub use limits::TreeLimits;
 pub use mirror::Mirror;

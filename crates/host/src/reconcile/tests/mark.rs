@@ -12,7 +12,10 @@ use std::fs;
 fn rewrite(world: &World, id: &str) -> String {
     let repository = world.repository(id);
     git(&repository, &["checkout", "-q", "--orphan", "other"]);
-    let commit = world.commit(id, &[]);
+    // Another message: within one second the commit would be equal otherwise.
+    git(&repository, &["add", "-A"]);
+    git(&repository, &["commit", "-q", "-m", "another history"]);
+    let commit = git(&repository, &["rev-parse", "HEAD"]).trim().to_owned();
     git(&repository, &["branch", "-q", "-M", "other", "main"]);
     git(&repository, &["reflog", "expire", "--expire=now", "--all"]);
     git(&repository, &["gc", "-q", "--prune=now"]);

@@ -4,6 +4,7 @@ mod deploy;
 mod mark;
 mod operate;
 mod refuse;
+mod rest;
 
 use super::{Event, Options, Report, Scope, TenantReport, init, pass};
 use crate::generations;

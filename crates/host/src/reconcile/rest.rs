@@ -1,0 +1,288 @@
+//! What the last pass left at rest: `/run/bitbuilder/rest.json`. It lets a pass see with a few looks that nothing moved,
+//! without reading what it has read before.
+//!
+//! The file says what the host's own state said when it was written. Whoever takes the host's lock takes the file away
+//! with it ([`super::lock`]), so that it is never older than what somebody changed; a pass puts it back at its end. It
+//! says nothing of what others may change: references of repositories, units, and what the host can do are looked at.
+
+use super::ground::Ground;
+use super::init::{HostConfig, read_config};
+use super::parallel;
+use super::{
+    Options, PassError, Report, Revision, SystemReport, TenantReport, TenantState, Verdict,
+};
+use crate::atomic;
+use crate::generations;
+use crate::host::{Host, HostError, UnitState};
+use crate::observe::{self, Presence};
+use crate::paths::HostRoot;
+use crate::source;
+use bitbuilder_core::digest::sha256_parts;
+use bitbuilder_core::model::{Name, Registration};
+use bitbuilder_core::plan::COMPILER;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::PathBuf;
+
+/// Threads that look at references.
+const LOOKS: usize = 4;
+
+/// The file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Rest {
+    /// Format version, 1.
+    format: u64,
+    /// Hash of what every tenant is compiled against, beside the system repository.
+    ground: String,
+    system: System,
+    /// Registered tenants, those that are not at rest included.
+    registered: usize,
+    /// When the data of a removed tenant goes, in seconds since the epoch.
+    due: Option<u64>,
+    tenants: BTreeMap<Name, Resting>,
+}
+
+/// The system repository.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct System {
+    config: HostConfig,
+    commit: String,
+    findings: Vec<bitbuilder_core::finding::Finding>,
+}
+
+/// A tenant of which the newest commit of a local repository is deployed, and nothing else is to be said.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Resting {
+    repository: String,
+    reference: String,
+    commit: String,
+    generation: u64,
+    /// What has to be up.
+    units: Vec<String>,
+}
+
+fn path(root: &HostRoot) -> PathBuf {
+    root.runtime().join("rest.json")
+}
+
+/// Reads the file and takes it away.
+pub(super) fn take(root: &HostRoot) -> Result<Option<Rest>, HostError> {
+    let path = path(root);
+    let text = match fs::read(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(HostError::file(&path)(error)),
+    };
+    fs::remove_file(&path).map_err(HostError::file(&path))?;
+    // One of another version is as good as none.
+    let rest: Option<Rest> = serde_json::from_slice(&text).ok();
+    Ok(rest.filter(|rest| rest.format == atomic::FORMAT))
+}
+
+impl Rest {
+    /// What is at rest after a pass that reports this, and with `before` at rest before it.
+    pub(super) fn after(
+        host: &dyn Host,
+        ground: &Ground,
+        before: Option<Self>,
+        system: &SystemReport,
+        reports: &[TenantReport],
+    ) -> Result<Option<Self>, PassError> {
+        let root = host.root();
+        let now = ground_of(host)?;
+        let settled = system.error.is_none() && system.refused.is_none();
+        let config = read_config(root)?.filter(|config| is_branch(&config.reference) && settled);
+        let Some(config) = config else {
+            return Ok(None);
+        };
+        let Revision { commit, system: s } = &ground.revision;
+        let mut tenants = before
+            .filter(|rest| rest.ground == now && rest.system.commit == *commit)
+            .map_or_else(BTreeMap::new, |rest| rest.tenants);
+        for report in reports {
+            tenants.remove(&report.tenant);
+            let registration = s.tenants.iter().find(|r| r.id == report.tenant);
+            if let Some(registration) = registration
+                && let Some(resting) = Resting::after(root, registration, report)?
+            {
+                tenants.insert(report.tenant.clone(), resting);
+            }
+        }
+        let released = ground
+            .allocations
+            .tenants
+            .values()
+            .map(|tenant| tenant.released);
+        let retention = s.policy.retention.removed_tenants.0 / 1000;
+        Ok(Some(Self {
+            format: atomic::FORMAT,
+            ground: now,
+            system: System {
+                config,
+                commit: commit.clone(),
+                findings: system.findings.clone(),
+            },
+            registered: s.tenants.len(),
+            due: released
+                .flatten()
+                .min()
+                .map(|time| time.saturating_add(retention)),
+            tenants,
+        }))
+    }
+}
+
+/// Puts the file there. In memory, and gone with the boot: nothing has to be synced.
+pub(super) fn leave(root: &HostRoot, rest: Option<&Rest>) -> Result<(), HostError> {
+    let Some(rest) = rest else {
+        return Ok(());
+    };
+    let path = path(root);
+    let temporary = path.with_extension("tmp");
+    let text =
+        serde_json::to_vec(rest).map_err(|error| HostError::damaged(&path, error.to_string()))?;
+    fs::write(&temporary, text).map_err(HostError::file(&temporary))?;
+    fs::rename(&temporary, &path).map_err(HostError::file(&path))
+}
+
+/// Tenants that did not move since they were left at rest.
+#[derive(Default)]
+pub(super) struct Still<'a> {
+    rest: Option<&'a Rest>,
+    tenants: BTreeMap<&'a Name, &'a Resting>,
+}
+
+impl<'a> Still<'a> {
+    /// Those of `rest`; none when the system repository or the host is another one.
+    pub(super) fn of(
+        host: &dyn Host,
+        options: &Options,
+        rest: Option<&'a Rest>,
+    ) -> Result<Self, PassError> {
+        let all = Options {
+            trigger: options.trigger.clone(),
+            ..Options::default()
+        };
+        let Some(rest) = rest.filter(|_| *options == all) else {
+            return Ok(Self::default());
+        };
+        let root = host.root();
+        let System { config, commit, .. } = &rest.system;
+        if read_config(root)?.as_ref() != Some(config)
+            || peek(root, &config.repository, &config.reference).as_ref() != Some(commit)
+            || rest.ground != ground_of(host)?
+            || rest.due.is_some_and(|due| host.now() >= due)
+        {
+            return Ok(Self::default());
+        }
+        let presence = Presence::read(host)?;
+        let tenants: Vec<_> = rest.tenants.iter().collect();
+        let chunks = tenants.chunks(tenants.len().div_ceil(LOOKS).max(1));
+        let looks = parallel::map(chunks.collect(), LOOKS, |chunk| {
+            let still = |(_, tenant): &&(&Name, &Resting)| tenant.is_still(root, &presence);
+            chunk.iter().filter(still).copied().collect::<Vec<_>>()
+        });
+        Ok(Self {
+            rest: Some(rest),
+            tenants: looks.into_iter().flatten().collect(),
+        })
+    }
+
+    /// Those that `revision` does not concern.
+    pub(super) fn under(self, revision: &Revision) -> Self {
+        let same = |rest: &&Rest| rest.system.commit == revision.commit;
+        match self.rest.filter(same) {
+            Some(_) => self,
+            None => Self::default(),
+        }
+    }
+
+    pub(super) fn has(&self, id: &Name) -> bool {
+        self.tenants.contains_key(id)
+    }
+
+    /// The report of a pass that has nothing to do; `None` when it may have.
+    pub(super) fn report(&self) -> Option<Report> {
+        let rest = self.rest?;
+        (self.tenants.len() == rest.registered).then(|| Report {
+            system: SystemReport {
+                commit: Some(rest.system.commit.clone()),
+                findings: rest.system.findings.clone(),
+                ..SystemReport::default()
+            },
+            tenants: self.and(Vec::new()),
+        })
+    }
+
+    /// `reports` and one for each of these, by id.
+    pub(super) fn and(&self, mut reports: Vec<TenantReport>) -> Vec<TenantReport> {
+        reports.extend(self.tenants.iter().map(|(id, resting)| {
+            let mut report = TenantReport::new((*id).clone(), Verdict::Unchanged);
+            report.commit = Some(resting.commit.clone());
+            report.generation = Some(resting.generation);
+            report
+        }));
+        reports.sort_by(|a, b| a.tenant.cmp(&b.tenant));
+        reports
+    }
+}
+
+impl Resting {
+    fn after(
+        root: &HostRoot,
+        registration: &Registration,
+        report: &TenantReport,
+    ) -> Result<Option<Self>, PassError> {
+        let well = matches!(report.verdict, Verdict::Unchanged | Verdict::Applied)
+            && report.error.is_none()
+            && is_branch(&registration.reference)
+            && TenantState::read(root, &registration.id)?.is_at_rest();
+        let current = generations::read_current(root, &registration.id)?;
+        let (true, Some(commit), Some(current)) = (well, report.commit.clone(), current) else {
+            return Ok(None);
+        };
+        let units = current.units.iter().filter(|unit| unit.autostart);
+        let units: Vec<_> = units.map(|unit| unit.name.clone()).collect();
+        Ok((!units.is_empty()).then(|| Self {
+            repository: registration.repository.clone(),
+            reference: registration.reference.clone(),
+            commit,
+            generation: current.number,
+            units,
+        }))
+    }
+
+    fn is_still(&self, root: &HostRoot, presence: &Presence) -> bool {
+        let up = |unit: &String| presence.units.get(unit).is_some_and(UnitState::is_active);
+        self.units.iter().all(up)
+            && peek(root, &self.repository, &self.reference).as_ref() == Some(&self.commit)
+    }
+}
+
+/// Whether `reference` is a branch: its commit is what the reference names.
+fn is_branch(reference: &str) -> bool {
+    reference.starts_with("refs/heads/") || !reference.starts_with("refs/")
+}
+
+/// The commit of a branch of a repository on this host; `None` for all else, and for what cannot be read.
+fn peek(root: &HostRoot, repository: &str, reference: &str) -> Option<String> {
+    source::peek(&root.url(repository), reference)
+        .ok()
+        .flatten()
+}
+
+/// Hash of what every tenant is compiled against, beside the system repository.
+fn ground_of(host: &dyn Host) -> Result<String, PassError> {
+    let facts = observe::facts(host)?;
+    let templates = observe::templates(host.root())?;
+    let parts = [
+        COMPILER.to_string(),
+        env!("CARGO_PKG_VERSION").to_owned(),
+        format!("{facts:?}"),
+        format!("{templates:?}"),
+    ];
+    Ok(sha256_parts(parts.iter().map(String::as_bytes)))
+}
