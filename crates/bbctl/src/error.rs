@@ -226,6 +226,7 @@ impl From<SourceError> for CommandError {
             | SourceError::File { .. }
             | SourceError::TimeLimit { .. }
             | SourceError::Layer { .. }
+            | SourceError::Silent { .. }
             | SourceError::Hook(_) => None,
         };
         Self::new(

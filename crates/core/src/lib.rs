@@ -10,6 +10,8 @@
 //! - [`plan`]: two sets of artefacts to steps with reasons.
 //! - [`report`]: findings, plans and status for people and for programs.
 //!
+//! Beside them, [`sync`]: when repositories are asked.
+//!
 //! Nothing here opens a file, starts a process, reads a clock, the environment or a random source; the
 //! crate's `clippy.toml` holds that line.
 
@@ -25,6 +27,7 @@ pub mod plan;
 pub mod render;
 pub mod report;
 pub mod resolve;
+pub mod sync;
 pub mod tree;
 pub mod unitfile;
 

@@ -10,6 +10,7 @@ use bitbuilder_core::report::{escape, render_findings};
 use bitbuilder_host::observe::{
     Health, HostStatus, SyncState, SystemStatus, TenantStatus, WorkloadStatus,
 };
+use bitbuilder_host::reconcile::FetchFailure;
 use std::collections::BTreeMap;
 
 /// Whether everything is as it shall be.
@@ -87,12 +88,7 @@ pub(crate) fn one(ui: &Ui, tenant: &TenantStatus, sources: &BTreeMap<String, Str
         lines.push(("Refused", Cell::new(text, Style::Bad)));
     }
     if let Some(failed) = &tenant.fetch_failure {
-        let text = format!(
-            "{} times since {}: {}",
-            failed.count,
-            utc(failed.since),
-            failed.error
-        );
+        let text = format!("{}: {}", failures(failed), failed.error);
         lines.push(("Fetch", Cell::new(text, Style::Bad)));
     }
     let mut text = pairs(&lines, ui);
@@ -139,14 +135,26 @@ fn system(ui: &Ui, system: &SystemStatus) -> String {
     }
     if let Some(failed) = &system.fetch_failure {
         let message = format!(
-            "it cannot be fetched since {}: {}",
-            utc(failed.since),
+            "it cannot be fetched ({}): {}",
+            failures(failed),
             escape(&failed.error)
         );
         text.push_str(&format!("{}\n", ui.paint(Style::Bad, &message)));
     }
     text.push('\n');
     text
+}
+
+/// How often, since when, and when it is tried again.
+fn failures(failed: &FetchFailure) -> String {
+    let times = match failed.count {
+        1 => "once".to_owned(),
+        n => format!("{n} times"),
+    };
+    let next = failed.retry_after.map_or_else(String::new, |time| {
+        format!(", next try after {}", utc(time))
+    });
+    format!("{times} since {}{next}", utc(failed.since))
 }
 
 fn workload_table(workloads: &[WorkloadStatus]) -> Table {

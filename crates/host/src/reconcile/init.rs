@@ -11,7 +11,7 @@ use std::path::Path;
 /// What the hooks of an embedded repository run, as the process that pushes sees it.
 const HOOK_PROGRAM: &str = "/usr/lib/bitbuilder/agent";
 /// Id under which the system repository is embedded.
-const SYSTEM: &str = "system";
+pub(super) const SYSTEM: &str = "system";
 
 /// Where the system repository is: `/var/lib/bitbuilder/host.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

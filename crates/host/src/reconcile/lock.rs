@@ -28,19 +28,18 @@ impl Lock {
     }
 }
 
+/// Name of the host's lock.
+const LOCK: &str = "lock";
+
 /// Between two tries of somebody who may give up.
 const LOOK: Duration = Duration::from_millis(100);
 
 /// Takes the host's lock; `waiting` is called if somebody else holds it.
 pub(super) fn take(root: &HostRoot, waiting: impl FnOnce()) -> Result<Lock, HostError> {
-    let (path, file) = open(root)?;
+    let (path, file) = open(&root.runtime(), LOCK)?;
     if !try_lock(&path, &file)? {
         waiting();
-        while let Err(error) = flock(&file, FlockOperation::LockExclusive) {
-            if error != Errno::INTR {
-                return Err(HostError::file(&path)(error.into()));
-            }
-        }
+        wait(&path, &file)?;
     }
     Lock::new(root, file)
 }
@@ -51,7 +50,7 @@ pub(super) fn take_while(
     left: impl Fn() -> bool,
     waiting: impl FnOnce(),
 ) -> Result<Option<Lock>, HostError> {
-    let (path, file) = open(root)?;
+    let (path, file) = open(&root.runtime(), LOCK)?;
     let mut waiting = Some(waiting);
     while left() {
         if try_lock(&path, &file)? {
@@ -65,12 +64,27 @@ pub(super) fn take_while(
     Ok(None)
 }
 
-fn open(root: &HostRoot) -> Result<(PathBuf, File), HostError> {
-    let directory = root.runtime();
-    fs::create_dir_all(&directory).map_err(HostError::file(&directory))?;
-    let path = directory.join("lock");
+/// The lock of one mirror: whoever else fetches into it is waited for. It holds while the file is open.
+pub(super) fn mirror(root: &HostRoot, name: &str) -> Result<File, HostError> {
+    let (path, file) = open(&root.runtime().join("fetch"), name)?;
+    wait(&path, &file)?;
+    Ok(file)
+}
+
+fn open(directory: &Path, name: &str) -> Result<(PathBuf, File), HostError> {
+    fs::create_dir_all(directory).map_err(HostError::file(directory))?;
+    let path = directory.join(name);
     let file = File::create(&path).map_err(HostError::file(&path))?;
     Ok((path, file))
+}
+
+fn wait(path: &Path, file: &File) -> Result<(), HostError> {
+    while let Err(error) = flock(file, FlockOperation::LockExclusive) {
+        if error != Errno::INTR {
+            return Err(HostError::file(path)(error.into()));
+        }
+    }
+    Ok(())
 }
 
 fn try_lock(path: &Path, file: &File) -> Result<bool, HostError> {

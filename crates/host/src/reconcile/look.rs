@@ -2,16 +2,15 @@
 
 use super::compile;
 use super::ground::Ground;
-use super::init::ensure_embedded;
+use super::remotes::Answer;
 use super::system::failure;
 use super::{Options, PassError, TenantState};
 use crate::host::Host;
 use crate::source::{
-    self, Mirror, Reading, SourceError, TreeLimits, is_descendant, open, read_tree, resolve_ref,
+    self, Reading, SourceError, TreeLimits, is_descendant, open, read_tree, resolve_ref,
 };
 use bitbuilder_core::finding::Finding;
 use bitbuilder_core::model::Registration;
-use std::time::Duration;
 
 /// A tenant as a pass finds it.
 pub(super) struct Look<'r> {
@@ -57,19 +56,21 @@ pub(super) enum Kept {
     Unreadable(String),
 }
 
-/// Fetches and looks; never fails as a whole: what goes wrong is in the goal.
+/// Looks at what was fetched: `fetched` is what the remote said, if it was asked. Never fails as a whole: what goes wrong is
+/// in the goal.
 pub(super) fn look<'r>(
     host: &dyn Host,
     ground: &Ground,
     registration: &'r Registration,
     options: &Options,
+    fetched: Option<Answer>,
 ) -> Result<Look<'r>, PassError> {
     let before = TenantState::read(host.root(), &registration.id)?;
     let mut state = before.clone();
     let goal = if state.suspended.is_some() {
         Goal::Leave
     } else {
-        goal(host, ground, registration, options, &mut state)
+        goal(host, ground, registration, options, &mut state, fetched)
     };
     Ok(Look {
         registration,
@@ -85,9 +86,10 @@ fn goal(
     registration: &Registration,
     options: &Options,
     state: &mut TenantState,
+    fetched: Option<Answer>,
 ) -> Goal {
     let keep = |kept: Kept| Goal::Keep { commit: None, kept };
-    let fetched = match options.fetch.then(|| fetch(host, ground, registration)) {
+    let fetched = match fetched {
         Some(Ok(commit)) => {
             state.fetch_failure = None;
             Some(commit)
@@ -101,7 +103,9 @@ fn goal(
         }
         Some(Err(error)) => {
             let before = state.fetch_failure.as_ref();
-            state.fetch_failure = failure(before, Err(error), host.now());
+            let interval = ground.revision.system.policy.sync.interval;
+            let name = registration.id.as_str();
+            state.fetch_failure = Some(failure(host, name, before, &error, interval));
             None
         }
         None => None,
@@ -129,20 +133,6 @@ fn is_awaited(host: &dyn Host, registration: &Registration, error: &PassError) -
         PassError::Source(SourceError::NoRemoteReference { .. })
     );
     nothing && embedded.is_some() && !host.root().current(&registration.id).exists()
-}
-
-fn fetch(
-    host: &dyn Host,
-    ground: &Ground,
-    registration: &Registration,
-) -> Result<String, PassError> {
-    let root = host.root();
-    ensure_embedded(root, &registration.repository)?;
-    let url = root.url(&registration.repository);
-    let mirror = Mirror::ensure(&root.mirror(&registration.id), &url)?;
-    let timeout = Duration::from_millis(ground.revision.system.policy.sync.timeout.0);
-    let fetched = source::fetch(mirror.path(), &url, &registration.reference, timeout)?;
-    Ok(fetched.commit)
 }
 
 /// The commit that the mirror has.

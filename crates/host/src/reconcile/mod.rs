@@ -21,6 +21,7 @@ mod parallel;
 mod preview;
 mod record;
 mod registry;
+mod remotes;
 mod report;
 mod rest;
 mod state;
@@ -49,16 +50,20 @@ use execute::execute;
 use ground::Ground;
 use lock::Lock;
 use look::look;
+use remotes::{Answers, Remotes};
 use rest::{Rest, Still};
 use std::collections::BTreeMap;
+use std::thread;
+use system::Prospect;
 use task::{Planner, Task};
 
-/// Tenants whose repositories are asked at once: remotes mostly let one wait.
-const FETCHES: usize = 16;
+/// Tenants that are looked at side by side.
+const LOOKS: usize = 16;
 
-/// Brings the host to what the repositories say: recover, fetch, compile, plan, apply, record.
+/// Brings the host to what the repositories say: fetch, recover, compile, plan, apply, record.
 ///
-/// One tenant's failure never stops another's; it is in the report.
+/// One tenant's failure never stops another's, and a remote that is slow holds up nobody else: what answers is applied while
+/// the others are waited for, and the host's lock is not held meanwhile. How it went is in the report.
 ///
 /// # Errors
 /// When nothing can be done at all: the host is not initialised, the lock cannot be taken, or its state is damaged.
@@ -67,33 +72,101 @@ pub fn pass(
     options: &Options,
     say: &mut dyn FnMut(Event),
 ) -> Result<Report, PassError> {
-    let Some(mut lock) = lock(host, options, say)? else {
-        return Ok(Report::default());
-    };
-    let rest = lock.rest.take();
+    let rest = rest::peek(host.root())?;
     let still = Still::of(host, options, rest.as_ref())?;
     if let Some(report) = still.report() {
-        rest::leave(host.root(), rest.as_ref())?;
         return Ok(report);
     }
-    let stuck = recover(host)?;
-    let (system, revision) = system::update(host, options, say)?;
-    let still = still.under(&revision);
-    let mut ground = Ground::read(host, revision)?;
-    let mut tasks = tenants(host, &mut ground, options, &stuck, &still)?;
-    tasks.extend(leaving(host, &ground, options));
-    let tenants = if options.plan_only {
-        tasks.into_iter().map(Task::into_report).collect()
-    } else {
-        execute(host, &mut ground, tasks, say)?
-    };
-    let rest = match options.plan_only {
-        true => rest.clone(),
-        false => Rest::after(host, &ground, rest.clone(), &system, &tenants)?,
-    };
-    rest::leave(host.root(), rest.as_ref())?;
-    let tenants = still.and(tenants);
-    Ok(Report { system, tenants })
+    thread::scope(|threads| {
+        let mut system = system::ask(threads, host, options, say)?;
+        let mut fetched = system.answer(remotes::patience(host, options)?);
+        let mut report = Report::default();
+        loop {
+            let prospect = system::look(host, options, fetched)?;
+            if report.system.commit.as_ref() == Some(&prospect.revision.commit) {
+                note(host, options, prospect, &mut report, say)?;
+            } else {
+                let still = still.under(&prospect.revision);
+                rounds(threads, host, options, (prospect, still), &mut report, say)?;
+            }
+            match system.answer(None) {
+                Some(late) => fetched = Some(late),
+                None => return Ok(report),
+            }
+        }
+    })
+}
+
+/// A late answer of the system repository that changes nothing is remembered.
+fn note(
+    host: &dyn Host,
+    options: &Options,
+    prospect: Prospect,
+    report: &mut Report,
+    say: &mut dyn FnMut(Event),
+) -> Result<(), PassError> {
+    let mut lock = lock::take(host.root(), || say(Event::Waiting))?;
+    report.system = system::settle(host, options, prospect)?.0;
+    let rest = lock.rest.take().filter(|_| report.system.is_settled());
+    Ok(rest::leave(host.root(), rest.as_ref())?)
+}
+
+/// The tenants, in rounds: first those whose remotes answer soon or are not asked, then the late ones.
+fn rounds<'scope>(
+    threads: &'scope thread::Scope<'scope, '_>,
+    host: &dyn Host,
+    options: &Options,
+    (prospect, mut still): (Prospect, Still<'_>),
+    report: &mut Report,
+    say: &mut dyn FnMut(Event),
+) -> Result<(), PassError> {
+    let questions = remotes::questions(host, options, &prospect.revision, &still)?;
+    let timeout = prospect.revision.system.policy.sync.timeout;
+    let mut remotes = Remotes::ask(threads, host.root(), timeout, questions);
+    let mut prospect = Some(prospect);
+    loop {
+        let mut answers = match options.plan_only {
+            true => remotes.rest(),
+            false => remotes.next(),
+        };
+        let Some(mut lock) = lock(host, options, say)? else {
+            return Ok(());
+        };
+        let rest = lock.rest.take();
+        let stuck = recover(host)?;
+        let first = prospect.is_some();
+        let revision = match prospect.take() {
+            Some(prospect) => {
+                let (system, revision) = system::settle(host, options, prospect)?;
+                report.system = system;
+                revision
+            }
+            None => accepted_system(host)?,
+        };
+        let mut ground = Ground::read(host, revision)?;
+        if first {
+            still = still.if_left_by(rest.as_ref()).under(&ground.revision);
+            report.merge(still.reports());
+            answers.add_unasked(&remotes, &ground.revision, options, &still);
+        }
+        let mut tasks = tenants(host, &mut ground, options, answers, &stuck);
+        if first {
+            tasks.extend(leaving(host, &ground, options));
+        }
+        let rest = if options.plan_only {
+            report.merge(tasks.into_iter().map(Task::into_report).collect());
+            rest
+        } else {
+            let done = execute(host, &mut ground, tasks, say)?;
+            let rest = Rest::after(host, &ground, rest, &report.system, &done)?;
+            report.merge(done);
+            rest
+        };
+        rest::leave(host.root(), rest.as_ref())?;
+        if remotes.is_done() {
+            return Ok(());
+        }
+    }
 }
 
 /// Finishes or undoes what a crash interrupted. A tenant whose journal is still needed afterwards is returned with the
@@ -134,33 +207,27 @@ fn lock(
     }
 }
 
-/// The tenants of the scope that are registered: fetched side by side, compiled one after the other because what one
+/// The registered tenants that `answers` are about: looked at side by side, compiled one after the other because what one
 /// gets another cannot have.
 fn tenants(
     host: &dyn Host,
     ground: &mut Ground,
     options: &Options,
+    mut answers: Answers,
     stuck: &BTreeMap<Name, String>,
-    still: &Still<'_>,
-) -> Result<Vec<Task>, PassError> {
+) -> Vec<Task> {
     let tenants = ground.revision.system.tenants.clone();
-    let scope: Vec<_> = match &options.scope {
-        Scope::All => tenants
-            .iter()
-            .filter(|tenant| !still.has(&tenant.id))
-            .collect(),
-        Scope::One(id) => {
-            ground.registration(id)?;
-            tenants.iter().filter(|tenant| tenant.id == *id).collect()
-        }
-    };
+    let concerned = tenants
+        .iter()
+        .filter_map(|tenant| Some((tenant, answers.take(tenant)?)));
+    let concerned = concerned.collect();
     let looks = {
         let ground = &*ground;
-        parallel::map(scope, FETCHES, |registration| {
+        parallel::map(concerned, LOOKS, |(registration, fetched)| {
             let id = &registration.id;
             let found = match stuck.get(id) {
                 Some(error) => Err(HostError::damaged(&host.root().journal(id), error).into()),
-                None => look(host, ground, registration, options),
+                None => look(host, ground, registration, options, fetched),
             };
             (id, found)
         })
@@ -174,7 +241,7 @@ fn tenants(
         let task = found.and_then(|look| planner.task(ground, look));
         task.unwrap_or_else(|error| Task::failed(id, &error))
     });
-    Ok(tasks.collect())
+    tasks.collect()
 }
 
 /// Tenants that left the registry, when the pass is for all.

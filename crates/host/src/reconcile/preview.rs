@@ -82,7 +82,7 @@ pub fn preview_system(host: &dyn Host, reading: Reading) -> Result<Preview, Pass
         .iter()
         .filter(|tenant| host.root().mirror(&tenant.id).exists());
     for registration in deployed {
-        let found = look::look(host, &ground, registration, &options)?;
+        let found = look::look(host, &ground, registration, &options, None)?;
         let task = planner(host, &options).task(&mut ground, found)?;
         preview.plans.extend(task.report.plan);
     }

@@ -24,6 +24,14 @@ impl Report {
             && self.tenants.iter().all(|tenant| !tenant.verdict.is_bad())
     }
 
+    /// Adds `tenants`; those that are there already are replaced.
+    pub(super) fn merge(&mut self, tenants: Vec<TenantReport>) {
+        let is_new = |old: &TenantReport| tenants.iter().all(|new| new.tenant != old.tenant);
+        self.tenants.retain(is_new);
+        self.tenants.extend(tenants);
+        self.tenants.sort_by(|a, b| a.tenant.cmp(&b.tenant));
+    }
+
     /// Whether a tenant has a plan that is not empty.
     pub fn pending(&self) -> bool {
         self.tenants
@@ -48,6 +56,13 @@ pub struct SystemReport {
     /// Why it could not be fetched or read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+}
+
+impl SystemReport {
+    /// Whether the newest commit is in force.
+    pub(super) fn is_settled(&self) -> bool {
+        self.error.is_none() && self.refused.is_none()
+    }
 }
 
 /// What became of one tenant.

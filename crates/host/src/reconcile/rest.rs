@@ -68,18 +68,27 @@ fn path(root: &HostRoot) -> PathBuf {
     root.runtime().join("rest.json")
 }
 
-/// Reads the file and takes it away.
-pub(super) fn take(root: &HostRoot) -> Result<Option<Rest>, HostError> {
+/// Reads the file, without the host's lock: who has that has taken the file away.
+pub(super) fn peek(root: &HostRoot) -> Result<Option<Rest>, HostError> {
     let path = path(root);
     let text = match fs::read(&path) {
         Ok(text) => text,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(HostError::file(&path)(error)),
     };
-    fs::remove_file(&path).map_err(HostError::file(&path))?;
     // One of another version is as good as none.
     let rest: Option<Rest> = serde_json::from_slice(&text).ok();
     Ok(rest.filter(|rest| rest.format == atomic::FORMAT))
+}
+
+/// Reads the file and takes it away, under the host's lock.
+pub(super) fn take(root: &HostRoot) -> Result<Option<Rest>, HostError> {
+    let rest = peek(root)?;
+    let path = path(root);
+    match fs::remove_file(&path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(HostError::file(&path)(error)),
+        _ => Ok(rest),
+    }
 }
 
 impl Rest {
@@ -93,8 +102,8 @@ impl Rest {
     ) -> Result<Option<Self>, PassError> {
         let root = host.root();
         let now = ground_of(host)?;
-        let settled = system.error.is_none() && system.refused.is_none();
-        let config = read_config(root)?.filter(|config| is_branch(&config.reference) && settled);
+        let settled = |config: &HostConfig| is_branch(&config.reference) && system.is_settled();
+        let config = read_config(root)?.filter(settled);
         let Some(config) = config else {
             return Ok(None);
         };
@@ -149,7 +158,7 @@ pub(super) fn leave(root: &HostRoot, rest: Option<&Rest>) -> Result<(), HostErro
 }
 
 /// Tenants that did not move since they were left at rest.
-#[derive(Default)]
+#[derive(Default, Clone)]
 pub(super) struct Still<'a> {
     rest: Option<&'a Rest>,
     tenants: BTreeMap<&'a Name, &'a Resting>,
@@ -172,7 +181,7 @@ impl<'a> Still<'a> {
         let root = host.root();
         let System { config, commit, .. } = &rest.system;
         if read_config(root)?.as_ref() != Some(config)
-            || peek(root, &config.repository, &config.reference).as_ref() != Some(commit)
+            || commit_of(root, &config.repository, &config.reference).as_ref() != Some(commit)
             || rest.ground != ground_of(host)?
             || rest.due.is_some_and(|due| host.now() >= due)
         {
@@ -192,11 +201,19 @@ impl<'a> Still<'a> {
     }
 
     /// Those that `revision` does not concern.
-    pub(super) fn under(self, revision: &Revision) -> Self {
+    pub(super) fn under(&self, revision: &Revision) -> Self {
         let same = |rest: &&Rest| rest.system.commit == revision.commit;
         match self.rest.filter(same) {
-            Some(_) => self,
+            Some(_) => self.clone(),
             None => Self::default(),
+        }
+    }
+
+    /// The same, if what was left is `rest` now that the host's lock is held: nobody was here meanwhile.
+    pub(super) fn if_left_by(&self, rest: Option<&Rest>) -> Self {
+        match self.rest == rest {
+            true => self.clone(),
+            false => Self::default(),
         }
     }
 
@@ -213,20 +230,19 @@ impl<'a> Still<'a> {
                 findings: rest.system.findings.clone(),
                 ..SystemReport::default()
             },
-            tenants: self.and(Vec::new()),
+            tenants: self.reports(),
         })
     }
 
-    /// `reports` and one for each of these, by id.
-    pub(super) fn and(&self, mut reports: Vec<TenantReport>) -> Vec<TenantReport> {
-        reports.extend(self.tenants.iter().map(|(id, resting)| {
+    /// A report for each of these, by id.
+    pub(super) fn reports(&self) -> Vec<TenantReport> {
+        let reports = self.tenants.iter().map(|(id, resting)| {
             let mut report = TenantReport::new((*id).clone(), Verdict::Unchanged);
             report.commit = Some(resting.commit.clone());
             report.generation = Some(resting.generation);
             report
-        }));
-        reports.sort_by(|a, b| a.tenant.cmp(&b.tenant));
-        reports
+        });
+        reports.collect()
     }
 }
 
@@ -258,7 +274,7 @@ impl Resting {
     fn is_still(&self, root: &HostRoot, presence: &Presence) -> bool {
         let up = |unit: &String| presence.units.get(unit).is_some_and(UnitState::is_active);
         self.units.iter().all(up)
-            && peek(root, &self.repository, &self.reference).as_ref() == Some(&self.commit)
+            && commit_of(root, &self.repository, &self.reference).as_ref() == Some(&self.commit)
     }
 }
 
@@ -268,7 +284,7 @@ fn is_branch(reference: &str) -> bool {
 }
 
 /// The commit of a branch of a repository on this host; `None` for all else, and for what cannot be read.
-fn peek(root: &HostRoot, repository: &str, reference: &str) -> Option<String> {
+fn commit_of(root: &HostRoot, repository: &str, reference: &str) -> Option<String> {
     source::peek(&root.url(repository), reference)
         .ok()
         .flatten()

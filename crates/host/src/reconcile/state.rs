@@ -6,7 +6,8 @@ use crate::generations;
 use crate::host::HostError;
 use crate::paths::HostRoot;
 use bitbuilder_core::finding::Finding;
-use bitbuilder_core::model::Name;
+use bitbuilder_core::model::{Millis, Name};
+use bitbuilder_core::sync::backoff;
 use serde::{Deserialize, Serialize};
 
 /// Entries of a history that are kept.
@@ -95,6 +96,16 @@ pub struct FetchFailure {
     pub count: u64,
     /// The last error.
     pub error: String,
+    /// Regular passes leave the remote alone until then: seconds since the epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<u64>,
+}
+
+impl FetchFailure {
+    /// Whether a remote that is asked every `interval` may be asked again.
+    pub(super) fn is_due(&self, now: u64, interval: Millis) -> bool {
+        backoff::is_due(now, self.retry_after, interval)
+    }
 }
 
 impl TenantState {

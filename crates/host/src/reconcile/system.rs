@@ -1,25 +1,27 @@
 //! The system repository: which commit of it is in force.
 
-use super::init::{HostConfig, read_config};
-use super::{Event, Options, PassError, Refusal, Scope, SystemReport, effective_registry};
+use super::init::{HostConfig, SYSTEM, read_config};
+use super::{Event, Options, PassError, Refusal, Scope, SystemReport, effective_registry, lock};
 use crate::atomic;
 use crate::host::{Host, HostError};
 use crate::paths::HostRoot;
 use crate::reconcile::FetchFailure;
 use crate::source::{
-    self, Mirror, Reading, SourceError, TreeLimits, is_descendant, open, read_tree, resolve_ref,
+    self, Mirror, Reading, RemoteUrl, SourceError, TreeLimits, is_descendant, open, read_tree,
+    resolve_ref,
 };
-use bitbuilder_core::document::read_system;
+use bitbuilder_core::document::{default_policy, read_system};
 use bitbuilder_core::finding::{Checked, Finding, Severity};
-use bitbuilder_core::model::System;
+use bitbuilder_core::model::{Millis, Sync, System};
 use bitbuilder_core::report;
 use bitbuilder_core::resolve::unavailable_policy;
+use bitbuilder_core::sync::backoff;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fs;
+use std::sync::mpsc::{self, Receiver};
+use std::thread::Scope as Threads;
 use std::time::Duration;
-
-/// Time for one fetch before a policy is known.
-const FIRST_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A commit of the system repository with what it says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +45,9 @@ pub struct SystemState {
     /// The remote cannot be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fetch_failure: Option<FetchFailure>,
+    /// How repositories are fetched by the commit in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sync: Option<Sync>,
 }
 
 impl SystemState {
@@ -61,7 +66,13 @@ impl SystemState {
             accepted: registry.map(|registry| registry.system),
             refused: None,
             fetch_failure: None,
+            sync: None,
         })
+    }
+
+    /// How repositories are fetched.
+    fn sync(&self) -> Sync {
+        self.sync.unwrap_or_else(|| default_policy().sync)
     }
 
     fn write(&self, root: &HostRoot) -> Result<(), HostError> {
@@ -85,62 +96,151 @@ pub fn accepted_system(host: &dyn Host) -> Result<Revision, PassError> {
     in_force(root, &commit)
 }
 
-/// Fetches, checks and accepts the newest commit, or stays with the one in force.
-pub(super) fn update(
+/// The question to the remote of the system repository, under way or answered.
+pub(super) struct Asked(Option<Receiver<Result<(), SourceError>>>);
+
+impl Asked {
+    /// The answer, once: `None` when there is none within `patience`, or the remote was not asked.
+    pub(super) fn answer(&mut self, patience: Option<Duration>) -> Option<Result<(), SourceError>> {
+        let receiver = self.0.as_ref()?;
+        let answer = match patience {
+            Some(patience) => receiver.recv_timeout(patience).ok()?,
+            None => receiver.recv().ok()?,
+        };
+        self.0 = None;
+        Some(answer)
+    }
+}
+
+/// Asks the remote on a thread of `scope`, if this is the time.
+pub(super) fn ask<'scope>(
+    scope: &'scope Threads<'scope, '_>,
     host: &dyn Host,
     options: &Options,
     say: &mut dyn FnMut(Event),
-) -> Result<(SystemReport, Revision), PassError> {
+) -> Result<Asked, PassError> {
+    let root = host.root().clone();
+    let config = read_config(&root)?.ok_or(PassError::NotInitialised)?;
+    let state = SystemState::read(&root)?;
+    if !is_asked(host, options, &config, &state) {
+        return Ok(Asked(None));
+    }
+    say(Event::Fetching { tenant: None });
+    let (sender, receiver) = mpsc::channel();
+    scope.spawn(move || {
+        let timeout = state.sync().timeout;
+        // Whoever stopped listening does not need it.
+        let _ = sender.send(fetch(&root, &config, timeout));
+    });
+    Ok(Asked(Some(receiver)))
+}
+
+/// A pass for one tenant that its repository caused does not depend on another remote.
+fn is_asked(host: &dyn Host, options: &Options, config: &HostConfig, state: &SystemState) -> bool {
+    let trigger = &options.trigger;
+    let is_local = || RemoteUrl::parse(&config.repository).is_ok_and(|url| url.host().is_none());
+    let is_due = || {
+        let failed = state.fetch_failure.as_ref();
+        failed.is_none_or(|failed| failed.is_due(host.now(), state.sync().interval))
+    };
+    options.fetch
+        && (trigger.insists()
+            || is_local()
+            || (options.scope == Scope::All && (trigger.announces() || is_due())))
+}
+
+/// The system repository as it was found without the host's lock.
+pub(super) struct Prospect {
+    before: SystemState,
+    state: SystemState,
+    report: SystemReport,
+    pub(super) revision: Revision,
+}
+
+/// Checks the newest commit, and stays with the one in force where it must; nothing is written. `fetched` is what the remote
+/// said, if it was asked.
+pub(super) fn look(
+    host: &dyn Host,
+    options: &Options,
+    fetched: Option<Result<(), SourceError>>,
+) -> Result<Prospect, PassError> {
     let root = host.root();
     let config = read_config(root)?.ok_or(PassError::NotInitialised)?;
     let before = SystemState::read(root)?;
     let mut state = before.clone();
     let mut report = SystemReport::default();
-    if options.fetch {
-        say(Event::Fetching { tenant: None });
-        let fetched = fetch(root, &config, before.accepted.as_deref());
-        state.fetch_failure = failure(before.fetch_failure.as_ref(), fetched, host.now());
-        report.error = state
-            .fetch_failure
-            .as_ref()
-            .map(|failed| failed.error.clone());
+    if let Some(fetched) = fetched {
+        let failed = before.fetch_failure.as_ref();
+        let interval = state.sync().interval;
+        let failure = |error| failure(host, SYSTEM, failed, &error, interval);
+        state.fetch_failure = fetched.err().map(failure);
+        let failed = state.fetch_failure.as_ref();
+        report.error = failed.map(|failed| failed.error.clone());
     }
     let revision = choose(host, &config, options, &mut state, &mut report)?;
     report.commit = Some(revision.commit.clone());
     state.accepted = Some(revision.commit.clone());
-    if !options.plan_only {
-        if state.accepted != before.accepted || !Accepted::path(root).exists() {
-            Accepted::write(root, &revision)?;
-        }
-        if state != before {
-            state.write(root)?;
-        }
-    }
-    Ok((report, revision))
+    state.sync = Some(revision.system.policy.sync);
+    Ok(Prospect {
+        before,
+        state,
+        report,
+        revision,
+    })
 }
 
-fn fetch(root: &HostRoot, config: &HostConfig, accepted: Option<&str>) -> Result<(), SourceError> {
+/// Makes `prospect` the one in force, under the host's lock; looks again if another pass was faster.
+pub(super) fn settle(
+    host: &dyn Host,
+    options: &Options,
+    prospect: Prospect,
+) -> Result<(SystemReport, Revision), PassError> {
+    let prospect = if SystemState::read(host.root())? == prospect.before {
+        prospect
+    } else {
+        look(host, options, None)?
+    };
+    if !options.plan_only {
+        let root = host.root();
+        let moved = prospect.state.accepted != prospect.before.accepted;
+        if moved || !Accepted::path(root).exists() {
+            Accepted::write(root, &prospect.revision)?;
+        }
+        if prospect.state != prospect.before {
+            prospect.state.write(root)?;
+        }
+    }
+    Ok((prospect.report, prospect.revision))
+}
+
+fn fetch(root: &HostRoot, config: &HostConfig, timeout: Millis) -> Result<(), SourceError> {
+    let _lock = lock::mirror(root, SYSTEM)?;
     let url = root.url(&config.repository);
     let mirror = Mirror::ensure(&root.system_mirror(), &url)?;
-    let policy = accepted.and_then(|commit| in_force(root, commit).ok());
-    let timeout = policy.map_or(FIRST_TIMEOUT, |revision| {
-        Duration::from_millis(revision.system.policy.sync.timeout.0)
-    });
+    let timeout = Duration::from_millis(timeout.0);
     source::fetch(mirror.path(), &url, &config.reference, timeout).map(drop)
 }
 
-/// The record of a fetch: failures in a row are counted from the first one.
-pub(super) fn failure<E: std::fmt::Display>(
+/// The record of a fetch that failed: failures in a row are counted from the first one, and the remote is left alone for
+/// longer after each. `name` is the tenant's, or [`SYSTEM`].
+pub(super) fn failure(
+    host: &dyn Host,
+    name: &str,
     before: Option<&FetchFailure>,
-    fetched: Result<(), E>,
-    now: u64,
-) -> Option<FetchFailure> {
-    let error = fetched.err()?.to_string();
-    Some(FetchFailure {
+    error: &dyn std::fmt::Display,
+    interval: Millis,
+) -> FetchFailure {
+    let now = host.now();
+    let count = before.map_or(0, |failed| failed.count) + 1;
+    // Hosts of a fleet follow the same repositories: they shall not come back at the same time.
+    let machine = fs::read_to_string(host.root().join("/etc/machine-id")).unwrap_or_default();
+    let delay = backoff::delay(&format!("{machine}{name}"), count, interval);
+    FetchFailure {
         since: before.map_or(now, |failed| failed.since),
-        count: before.map_or(0, |failed| failed.count) + 1,
-        error,
-    })
+        count,
+        error: error.to_string(),
+        retry_after: Some(now + delay.0 / 1000),
+    }
 }
 
 /// The newest commit if it can be accepted, else the one in force, with the reason in `state` and `report`.

@@ -37,6 +37,19 @@ pub enum Trigger {
     Health,
 }
 
+impl Trigger {
+    /// Whether it asks also remotes that failed and are left alone for a while: a person wants to know now, and after a
+    /// boot the network is another one.
+    pub(super) fn insists(&self) -> bool {
+        matches!(self, Self::Operator { .. } | Self::Boot)
+    }
+
+    /// Whether it says that the repository that it is about has moved.
+    pub(super) fn announces(&self) -> bool {
+        matches!(self, Self::Path | Self::Push { .. } | Self::Webhook { .. })
+    }
+}
+
 impl Default for Trigger {
     /// The user who runs this program.
     fn default() -> Self {

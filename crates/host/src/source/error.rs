@@ -37,6 +37,12 @@ pub enum SourceError {
         /// Where.
         url: String,
     },
+    /// Nobody asked: other repositories of the same forge did not answer in time.
+    #[error("{forge} lets requests time out")]
+    Silent {
+        /// Host name of the forge.
+        forge: String,
+    },
     /// It is not a repository that can be read.
     #[error("cannot read repository {}: {message}", path.display())]
     Repository {

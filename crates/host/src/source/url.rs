@@ -33,6 +33,22 @@ impl RemoteUrl {
         &self.text
     }
 
+    /// Host name of a remote that is not local.
+    pub fn host(&self) -> Option<&str> {
+        if self.local.is_some() {
+            return None;
+        }
+        let authority = match self.text.split_once("://") {
+            Some((_, rest)) => rest.split('/').next()?,
+            None => self.text.split_once(':')?.0,
+        };
+        let host = authority.rsplit('@').next()?;
+        // An IPv6 address is in brackets, its colons with it.
+        let port = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+        let split = host.rsplit_once(':').filter(|(_, rest)| port(rest));
+        Some(split.map_or(host, |(host, _)| host))
+    }
+
     /// Directory of a local remote.
     pub fn local(&self) -> Option<&Path> {
         self.local.as_deref()

@@ -209,6 +209,7 @@ fn what_the_last_passes_met() {
         findings: Vec::new(),
     };
     let failure = FetchFailure {
+        retry_after: Some(1_000_300),
         since: 1,
         count: 3,
         error: "no route to host".to_owned(),

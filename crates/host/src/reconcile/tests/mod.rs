@@ -4,6 +4,7 @@ mod deploy;
 mod mark;
 mod operate;
 mod refuse;
+mod remotes;
 mod rest;
 
 use super::{Event, Options, Report, Scope, TenantReport, init, pass};
@@ -63,7 +64,7 @@ impl World {
         self.directory.path().join(name)
     }
 
-    fn url(&self, name: &str) -> String {
+    pub(super) fn url(&self, name: &str) -> String {
         format!("file://{}", self.repository(name).display())
     }
 

@@ -79,3 +79,20 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn host_names() {
+    let host = |text: &str| RemoteUrl::parse(text).unwrap().host().map(str::to_owned);
+    for (url, expected) in [
+        ("https://git.example/shop.git", "git.example"),
+        ("https://git.example:8443/shop.git", "git.example"),
+        ("ssh://git@git.example:2222/shop.git", "git.example"),
+        ("ssh://git@[fd00::1]:22/shop.git", "[fd00::1]"),
+        ("ssh://git@[fd00::1]/shop.git", "[fd00::1]"),
+        ("git@git.example:shop.git", "git.example"),
+    ] {
+        assert_eq!(host(url).as_deref(), Some(expected), "{url}");
+    }
+    assert_eq!(host("file:///srv/git/shop.git"), None);
+    assert_eq!(host("/srv/git/shop.git"), None);
+}
