@@ -34,7 +34,7 @@ struct Cli {
     what: What,
 }
 
-#[derive(Subcommand, Clone, Copy, PartialEq, Eq)]
+#[derive(Subcommand, Clone, PartialEq, Eq)]
 enum What {
     /// Everything below, each in a process of its own.
     All,
@@ -46,27 +46,39 @@ enum What {
     Startup,
     /// Passes over 1,000 tenants on a simulated host: nothing to do, and one changed.
     Pass,
+    /// One run of a command; prints JSON: milliseconds, peakMebibytes, and its exit code.
+    Command {
+        /// The command and its arguments.
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        command: Vec<std::ffi::OsString>,
+    },
 }
 
 impl What {
+    /// The measurements of [`Self::All`].
     const EACH: [Self; 4] = [Self::Generators, Self::Refs, Self::Startup, Self::Pass];
 
-    fn name(self) -> &'static str {
+    fn name(&self) -> &'static str {
         match self {
             Self::All => "all",
             Self::Generators => "generators",
             Self::Refs => "refs",
             Self::Startup => "startup",
             Self::Pass => "pass",
+            Self::Command { .. } => "command",
         }
     }
 }
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    match rows(&cli) {
-        Ok(rows) => {
-            print!("{}", report::print(&rows, cli.json));
+    let printed = match &cli.what {
+        What::Command { command } => command_usage(command),
+        _ => rows(&cli).map(|rows| report::print(&rows, cli.json)),
+    };
+    match printed {
+        Ok(text) => {
+            print!("{text}");
             ExitCode::SUCCESS
         }
         Err(error) => {
@@ -76,15 +88,26 @@ fn main() -> ExitCode {
     }
 }
 
+fn command_usage(command: &[std::ffi::OsString]) -> anyhow::Result<String> {
+    let (program, arguments) = command.split_first().context("no command")?;
+    let usage = measure::usage(Command::new(program).args(arguments))?;
+    let value = serde_json::json!({
+        "milliseconds": usage.wall.as_secs_f64() * 1e3,
+        "peakMebibytes": usage.peak,
+        "code": usage.code,
+    });
+    Ok(format!("{value}\n"))
+}
+
 fn rows(cli: &Cli) -> anyhow::Result<Vec<Row>> {
     let binaries = Binaries::new(cli.binaries.clone())?;
-    match cli.what {
+    match &cli.what {
         What::All => {
             let mut rows = Vec::new();
             for what in What::EACH {
                 eprintln!("measuring: {}", what.name());
                 let mut command = Command::new(std::env::current_exe()?);
-                rows.extend(again(cli, what, &mut command)?);
+                rows.extend(again(cli, &what, &mut command)?);
             }
             Ok(rows)
         }
@@ -92,16 +115,21 @@ fn rows(cli: &Cli) -> anyhow::Result<Vec<Row>> {
         What::Generators => {
             let wrapper = Wrapper::new()?;
             let mut command = wrapper.command();
-            again(cli, What::Generators, command.arg(std::env::current_exe()?))
+            again(
+                cli,
+                &What::Generators,
+                command.arg(std::env::current_exe()?),
+            )
         }
         What::Refs => refs::measure(cli.runs),
         What::Startup => startup::measure(&binaries, cli.runs),
         What::Pass => pass::measure(&binaries, cli.runs),
+        What::Command { .. } => anyhow::bail!("a command has no rows"),
     }
 }
 
 /// Measures in a process of its own: peak memory of a child includes that of the process that starts it.
-fn again(cli: &Cli, what: What, command: &mut Command) -> anyhow::Result<Vec<Row>> {
+fn again(cli: &Cli, what: &What, command: &mut Command) -> anyhow::Result<Vec<Row>> {
     command.args(["--json", "--runs", &cli.runs.to_string()]);
     if let Some(directory) = &cli.binaries {
         command.arg("--binaries").arg(directory);

@@ -1,5 +1,7 @@
 //! `cargo xtask bench`: what our programs cost, beside what they stand on, measured in the same run.
 
+mod scale;
+
 use crate::repository;
 use anyhow::{Context, Result, ensure};
 use bitbuilder_itest::package::Package;
@@ -29,6 +31,9 @@ pub(crate) fn bench() -> Result<()> {
          bare `git push` ({push:.0} ms) and `systemctl restart` ({start:.0} ms) | {:.2} | |",
         ours / floor
     );
+    for row in scale::rows(&programs.join("bitbuilder-benches"))? {
+        println!("{row}");
+    }
     Ok(())
 }
 
