@@ -1,5 +1,5 @@
 //! The file operations that change something, each with the path in its error. What writes the host's state goes
-//! through here, so that the tests can end the process between any two of them.
+//! through here, so that the tests can end the process between any two of them, or let any of them fail.
 
 use crate::host::HostError;
 use std::fs::{self, File, OpenOptions, Permissions};
@@ -9,6 +9,8 @@ use std::path::Path;
 
 #[cfg(test)]
 pub(crate) mod crash;
+#[cfg(test)]
+pub(crate) mod fault;
 
 /// Between two effects; here the tests end the process.
 #[cfg(test)]
@@ -20,10 +22,28 @@ pub(crate) fn point() {
 #[cfg(not(test))]
 pub(crate) fn point() {}
 
+/// What an operation does to the disk.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Need {
+    /// It takes space, or an entry in a table of inodes.
+    Space,
+    /// It frees or changes what is there.
+    Nothing,
+}
+
+/// Before an operation on `path`; here the tests end the process, or let it fail.
+fn step(path: &Path, need: Need) -> Result<(), HostError> {
+    point();
+    #[cfg(test)]
+    fault::step(need == Need::Space).map_err(HostError::file(path))?;
+    let _ = (path, need);
+    Ok(())
+}
+
 /// Creates a file that must not exist under another name yet, and brings it to the disk. What is at `path` goes.
 pub(crate) fn create(path: &Path, content: &[u8], mode: u32) -> Result<(), HostError> {
     remove_file(path)?;
-    point();
+    step(path, Need::Space)?;
     // `create_new` follows no link and truncates nothing.
     let mut file = OpenOptions::new()
         .write(true)
@@ -31,7 +51,7 @@ pub(crate) fn create(path: &Path, content: &[u8], mode: u32) -> Result<(), HostE
         .mode(mode)
         .open(path)
         .map_err(HostError::file(path))?;
-    point();
+    step(path, Need::Space)?;
     file.write_all(content)
         .and_then(|()| file.set_permissions(Permissions::from_mode(mode)))
         .and_then(|()| file.sync_all())
@@ -40,25 +60,25 @@ pub(crate) fn create(path: &Path, content: &[u8], mode: u32) -> Result<(), HostE
 
 /// Writes a file in place, for readers that hold on to it; not at once, and not safe from a crash.
 pub(crate) fn overwrite(path: &Path, content: &[u8]) -> Result<(), HostError> {
-    point();
+    step(path, Need::Space)?;
     fs::write(path, content).map_err(HostError::file(path))
 }
 
 /// Renames; what has the name `to` goes in the same instant.
 pub(crate) fn rename(from: &Path, to: &Path) -> Result<(), HostError> {
-    point();
+    step(to, Need::Space)?;
     fs::rename(from, to).map_err(HostError::file(to))
 }
 
 /// Makes a symbolic link that is not there.
 pub(crate) fn symlink(target: &Path, link: &Path) -> Result<(), HostError> {
-    point();
+    step(link, Need::Space)?;
     std::os::unix::fs::symlink(target, link).map_err(HostError::file(link))
 }
 
 /// Makes a directory; whether it was not there. What is there may be something else.
 pub(crate) fn create_directory(path: &Path) -> Result<bool, HostError> {
-    point();
+    step(path, Need::Space)?;
     match fs::create_dir(path) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
@@ -68,13 +88,13 @@ pub(crate) fn create_directory(path: &Path) -> Result<bool, HostError> {
 
 /// Sets permission bits.
 pub(crate) fn set_mode(path: &Path, mode: u32) -> Result<(), HostError> {
-    point();
+    step(path, Need::Nothing)?;
     fs::set_permissions(path, Permissions::from_mode(mode)).map_err(HostError::file(path))
 }
 
 /// Removes a file or link; whether it was there.
 pub(crate) fn remove_file(path: &Path) -> Result<bool, HostError> {
-    point();
+    step(path, Need::Nothing)?;
     match fs::remove_file(path) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
@@ -84,7 +104,7 @@ pub(crate) fn remove_file(path: &Path) -> Result<bool, HostError> {
 
 /// Removes a directory and all below it, or what is there instead; nothing counts as removed.
 pub(crate) fn remove_tree(path: &Path) -> Result<(), HostError> {
-    point();
+    step(path, Need::Nothing)?;
     match fs::remove_dir_all(path) {
         Err(error) if error.kind() == ErrorKind::NotADirectory => remove_file(path).map(drop),
         Err(error) if error.kind() != ErrorKind::NotFound => Err(HostError::file(path)(error)),
@@ -94,6 +114,8 @@ pub(crate) fn remove_tree(path: &Path) -> Result<(), HostError> {
 
 /// Brings the entries of a directory to the disk.
 pub(crate) fn sync_directory(path: &Path) -> Result<(), HostError> {
+    #[cfg(test)]
+    fault::step(false).map_err(HostError::file(path))?;
     File::open(path)
         .and_then(|directory| directory.sync_all())
         .map_err(HostError::file(path))

@@ -16,7 +16,7 @@ mod recover;
 mod step;
 mod tenant;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use outcome::{Event, Outcome, StepReport, StepResult};
 pub use recover::{Recovery, recover, recover_all};

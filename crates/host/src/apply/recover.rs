@@ -114,6 +114,8 @@ fn begin<'a>(host: &'a dyn Host, tenant: &Name) -> Result<Option<Run<'a>>, HostE
         return Ok(Some(Run::new(host, None, journal)));
     }
     let undone = undo(host, &journal);
+    // The journal is all that says what else has to go.
+    undone.deleted?;
     Journal::remove(root, tenant)?;
-    undone.map(|()| None)
+    undone.started.map(|()| None)
 }

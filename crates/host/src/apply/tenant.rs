@@ -77,9 +77,11 @@ impl<'a> Run<'a> {
         if self.blocked.is_none() {
             self.blocked = Some(because);
             self.undone = true;
-            self.undo_error = undo(self.host, &self.journal)
-                .err()
-                .map(|error| error.to_string());
+            let undone = undo(self.host, &self.journal);
+            // What could not be deleted is deleted by a recovery.
+            self.interrupted = undone.deleted.is_err();
+            let error = undone.deleted.and(undone.started).err();
+            self.undo_error = error.map(|error| error.to_string());
         }
     }
 
@@ -187,16 +189,26 @@ impl<'a> Run<'a> {
     }
 }
 
+/// How an undoing went.
+pub(super) struct Undone {
+    /// Whether nothing of the new generation is left.
+    pub(super) deleted: Result<(), HostError>,
+    /// Whether what was stopped runs again.
+    pub(super) started: Result<(), HostError>,
+}
+
 /// Deletes the generation that never became current and what is half prepared, and starts what was stopped, whether or
 /// not the first works. Layers and directories stay: they hurt nobody, and the next try needs them.
-pub(super) fn undo(host: &dyn Host, journal: &Journal) -> Result<(), HostError> {
-    let deleted = delete_prepared(host, journal);
-    let started = if journal.stopped.is_empty() {
-        Ok(())
-    } else {
-        host.start(&journal.stopped.iter().cloned().collect::<Vec<_>>())
-    };
-    deleted.and(started)
+pub(super) fn undo(host: &dyn Host, journal: &Journal) -> Undone {
+    let stopped: Vec<String> = journal.stopped.iter().cloned().collect();
+    Undone {
+        deleted: delete_prepared(host, journal),
+        started: if stopped.is_empty() {
+            Ok(())
+        } else {
+            host.start(&stopped)
+        },
+    }
 }
 
 /// Whether generation `number` is whole and of another commit: then this plan did not write it.

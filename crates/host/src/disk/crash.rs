@@ -66,6 +66,11 @@ pub(crate) fn kill_process_at(effects: i64) {
     PROCESS.store(effects, Ordering::SeqCst);
 }
 
+/// Whether what happens is another process's doing.
+pub(super) fn is_elsewhere() -> bool {
+    ELSEWHERE.get()
+}
+
 /// Runs `body`, which another process would do: it does not end with this one.
 pub(crate) fn elsewhere<T>(body: impl FnOnce() -> T) -> T {
     let before = ELSEWHERE.replace(true);

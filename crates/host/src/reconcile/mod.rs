@@ -108,7 +108,8 @@ fn note(
     let mut lock = lock::take(host.root(), || say(Event::Waiting))?;
     report.system = system::settle(host, options, prospect)?.0;
     let rest = lock.rest.take().filter(|_| report.system.is_settled());
-    Ok(rest::leave(host.root(), rest.as_ref())?)
+    rest::leave(host.root(), rest.as_ref());
+    Ok(())
 }
 
 /// The tenants, in rounds: first those whose remotes answer soon or are not asked, then the late ones.
@@ -162,7 +163,7 @@ fn rounds<'scope>(
             report.merge(done);
             rest
         };
-        rest::leave(host.root(), rest.as_ref())?;
+        rest::leave(host.root(), rest.as_ref());
         if remotes.is_done() {
             return Ok(());
         }

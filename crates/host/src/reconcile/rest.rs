@@ -144,17 +144,17 @@ impl Rest {
     }
 }
 
-/// Puts the file there. In memory, and gone with the boot: nothing has to be synced.
-pub(super) fn leave(root: &HostRoot, rest: Option<&Rest>) -> Result<(), HostError> {
-    let Some(rest) = rest else {
-        return Ok(());
-    };
+/// Puts the file there. In memory, and gone with the boot: nothing has to be synced. Where it cannot be written the next
+/// pass takes longer, no more.
+pub(super) fn leave(root: &HostRoot, rest: Option<&Rest>) {
     let path = path(root);
     let temporary = path.with_extension("tmp");
-    let text =
-        serde_json::to_vec(rest).map_err(|error| HostError::damaged(&path, error.to_string()))?;
-    fs::write(&temporary, text).map_err(HostError::file(&temporary))?;
-    fs::rename(&temporary, &path).map_err(HostError::file(&path))
+    let text = rest.and_then(|rest| serde_json::to_vec(rest).ok());
+    if let Some(text) = text
+        && fs::write(&temporary, text).is_ok()
+    {
+        let _ = fs::rename(&temporary, &path);
+    }
 }
 
 /// Tenants that did not move since they were left at rest.

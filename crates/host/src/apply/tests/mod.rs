@@ -6,4 +6,4 @@ mod failure;
 mod kill;
 mod plans;
 mod scene;
-mod view;
+pub(crate) mod view;

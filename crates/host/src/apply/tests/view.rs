@@ -10,11 +10,11 @@ use std::path::Path;
 
 /// A tenant, seen from outside.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct View {
-    pub(super) current: Option<u64>,
-    pub(super) generations: Vec<u64>,
+pub(crate) struct View {
+    pub(crate) current: Option<u64>,
+    pub(crate) generations: Vec<u64>,
     /// State and invocation of the units that are not inactive.
-    pub(super) units: BTreeMap<String, (String, String)>,
+    pub(crate) units: BTreeMap<String, (String, String)>,
     links: BTreeSet<String>,
     tables: BTreeMap<String, Table>,
     network: BTreeMap<String, String>,
@@ -24,7 +24,7 @@ pub(super) struct View {
 }
 
 impl View {
-    pub(super) fn of(host: &SimHost, id: &str) -> Self {
+    pub(crate) fn of(host: &SimHost, id: &str) -> Self {
         let root = host.root();
         let tenant = name(id);
         if let Some(number) = generations::current(root, &tenant).unwrap() {
@@ -72,7 +72,7 @@ impl View {
     }
 
     /// What a generation says of itself, whenever it was started.
-    pub(super) fn without_invocations(&self) -> Self {
+    pub(crate) fn without_invocations(&self) -> Self {
         let mut view = self.clone();
         view.units
             .values_mut()

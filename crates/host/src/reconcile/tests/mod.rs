@@ -1,6 +1,7 @@
 //! Passes on a simulated host, from repositories that the git command makes.
 
 mod deploy;
+mod fault;
 mod mark;
 mod operate;
 mod refuse;
