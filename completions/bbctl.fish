@@ -89,7 +89,7 @@ never\t'Never'"
 complete -c bbctl -n "__fish_bbctl_using_subcommand validate" -l json -d 'Print JSON for programs'
 complete -c bbctl -n "__fish_bbctl_using_subcommand validate" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c bbctl -n "__fish_bbctl_using_subcommand plan" -l repository -d 'Plan with the documents in this directory instead of the remote\'s' -r -F
-complete -c bbctl -n "__fish_bbctl_using_subcommand plan" -l ref -l commit -d 'Plan with this branch, tag or commit of what was fetched before' -r
+complete -c bbctl -n "__fish_bbctl_using_subcommand plan" -l ref -l commit -d 'Plan with this branch, tag or commit; it is fetched and not deployed' -r
 complete -c bbctl -n "__fish_bbctl_using_subcommand plan" -l sim -d 'Work on a simulated host, whose files are below this directory' -r -F
 complete -c bbctl -n "__fish_bbctl_using_subcommand plan" -l color -d 'Colours; `NO_COLOR` turns them off too' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
@@ -98,7 +98,7 @@ complete -c bbctl -n "__fish_bbctl_using_subcommand plan" -l no-fetch -d 'Take w
 complete -c bbctl -n "__fish_bbctl_using_subcommand plan" -l diff -d 'Show the files line by line'
 complete -c bbctl -n "__fish_bbctl_using_subcommand plan" -l exit-code -d 'Exit with 4 when something would change. It does so anyway; scripts may say it'
 complete -c bbctl -n "__fish_bbctl_using_subcommand plan" -l json -d 'Print JSON for programs'
-complete -c bbctl -n "__fish_bbctl_using_subcommand plan" -s h -l help -d 'Print help'
+complete -c bbctl -n "__fish_bbctl_using_subcommand plan" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c bbctl -n "__fish_bbctl_using_subcommand sync" -l timeout -d 'Longest time to wait for one tenant, in seconds' -r
 complete -c bbctl -n "__fish_bbctl_using_subcommand sync" -l sim -d 'Work on a simulated host, whose files are below this directory' -r -F
 complete -c bbctl -n "__fish_bbctl_using_subcommand sync" -l color -d 'Colours; `NO_COLOR` turns them off too' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'

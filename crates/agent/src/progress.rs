@@ -217,6 +217,7 @@ fn action(action: &Action) -> String {
         Action::Switch { number } => format!("switch to generation {number}"),
         Action::Unlink => "unlink the current generation".to_owned(),
         Action::ReloadNetwork => "load networks and packet rules".to_owned(),
+        Action::RenewLeases { .. } => "renew addresses".to_owned(),
         Action::SetProperties { unit, .. } => format!("set limits of {unit}"),
         Action::Start { units } => format!("start {}", units.join(" ")),
     }

@@ -32,6 +32,7 @@ scenarios! {
     roll_back: "tests/scenarios/roll-back.md",
     rewind: "tests/scenarios/rewind.md",
     registry: "tests/scenarios/registry.md",
+    plan: "tests/scenarios/plan.md",
     operator: "docs/operator.md",
     tenant: "docs/tenant.md",
 

@@ -65,6 +65,27 @@ pub struct OwnedUnit {
     pub autostart: bool,
     /// Units that must be stopped before and started after this one (`Requires=`): mounts of a container.
     pub requires: Vec<String>,
+    /// Units that must be healthy before this one starts: `dependsOn`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<String>,
+    /// What it is given by DHCP, by the host's end of the link: `10.64.1.10/24 by 10.64.1.1`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub leases: BTreeMap<String, String>,
+}
+
+impl OwnedUnit {
+    /// A unit that stands on nothing and waits for nobody.
+    pub fn new(name: impl Into<String>, kind: UnitKind) -> Self {
+        Self {
+            name: name.into(),
+            kind,
+            workload: None,
+            autostart: false,
+            requires: Vec::new(),
+            needs: Vec::new(),
+            leases: BTreeMap::new(),
+        }
+    }
 }
 
 /// What an [`OwnedUnit`] is.

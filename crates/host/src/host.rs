@@ -69,6 +69,12 @@ pub trait Host: Send + core::marker::Sync {
     /// When networkd refuses.
     fn delete_links(&self, links: &[String]) -> Result<(), HostError>;
 
+    /// Lets whoever has an address by DHCP behind `links`, ends of a tenant's links on the host, ask for one anew.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    fn renew_leases(&self, links: &[String]) -> Result<(), HostError>;
+
     /// Applies one nftables transaction in nft's JSON form (libnftables-json(5)): all or nothing.
     ///
     /// # Errors

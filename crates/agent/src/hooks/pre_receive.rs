@@ -62,7 +62,7 @@ pub fn receive(
         scratch: &host.root().runtime(),
     };
     let compile = |reading: Reading, commit: &str| match &place {
-        Place::System => preview_system(host, reading),
+        Place::System => preview_system(host, reading, commit),
         Place::Tenant(id) => preview_tenant(host, id, reading, commit),
     };
     judge(&push, &source, updates, &compile, console)

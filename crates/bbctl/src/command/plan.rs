@@ -10,24 +10,32 @@ use bitbuilder_core::model::Name;
 use bitbuilder_core::plan::{self, TextOptions};
 use bitbuilder_host::host::Host;
 use bitbuilder_host::reconcile::{
-    Options, Preview, Scope, effective_registry, pass, preview_system, preview_tenant,
+    Options, Report, Scope, SystemReport, effective_registry, pass, preview_system, preview_tenant,
+    read_reference,
 };
-use bitbuilder_host::source::{Reading, TreeLimits, open, read_directory, read_tree, resolve_ref};
+use bitbuilder_host::source::{Reading, TreeLimits, read_directory};
 use clap::Args;
-use serde_json::json;
 use std::path::PathBuf;
 
+/// The word for the system repository; no tenant can have it.
+const SYSTEM: &str = "system";
+
 /// Show what the next pass would change and restart, and why; change nothing.
+///
+/// Each step has a class: `live` touches no process, `restart` restarts the unit, `recreate` makes its storage anew as
+/// well, `destroy` ends it. `prepare` is what is written beside what runs. docs/changes.md has the class of every field.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Exit codes: 0 nothing would change; 4 something would; 3 the documents are wrong; 1 a tenant failed.
+Exit codes: 0 nothing would change; 4 something would; 3 documents are wrong, and the change is refused; 1 a tenant failed.
 
 Examples:
-  bbctl plan                       every tenant, with what their remotes have now
-  bbctl plan shop --diff           one, with the files line by line
-  bbctl plan shop --repository .   what the work tree in this directory would do
-  bbctl plan shop --ref v1.2       what another branch, tag or commit would do
-  bbctl plan system --repository . what this system repository would do")]
+  bbctl plan                        every tenant, with what their remotes have now
+  bbctl plan shop --diff            one, with the files line by line
+  bbctl plan shop --repository .    what the work tree in this directory would do
+  bbctl plan shop --ref next        what another branch, tag or commit of its remote would do
+  bbctl plan system --repository .  what this system repository would do to every tenant
+  bbctl plan system --ref quotas    what a branch of it would do
+  bbctl plan --json | jq '.tenants[].plan.steps'")]
 pub(crate) struct Plan {
     /// The tenant, or `system`; every tenant by default.
     #[arg(value_parser = crate::context::tenant)]
@@ -40,7 +48,7 @@ pub(crate) struct Plan {
         conflicts_with = "reference"
     )]
     repository: Option<PathBuf>,
-    /// Plan with this branch, tag or commit of what was fetched before.
+    /// Plan with this branch, tag or commit; it is fetched and not deployed.
     #[arg(
         long = "ref",
         visible_alias = "commit",
@@ -65,96 +73,48 @@ impl Plan {
     pub(crate) fn run(&self, context: &Context) -> Result<Exit, CommandError> {
         let host = context.host()?;
         let host = host.as_ref();
-        match (&self.tenant, self.given(host)?) {
-            (Some(id), Some((reading, commit))) => {
-                self.preview(context, host, id, reading, &commit)
-            }
-            _ => self.dry_run(context, host),
+        let report = match (&self.tenant, self.given(host)?) {
+            (Some(id), Some((reading, commit))) => preview(host, id, reading, &commit)?,
+            _ => self.dry_run(host)?,
+        };
+        if self.output.json {
+            context.ui.json(&report)?;
+        } else {
+            self.show(context, &report)?;
         }
+        Ok(exit(&report))
     }
 
     /// The documents that the arguments name, and what to call their commit.
     fn given(&self, host: &dyn Host) -> Result<Option<(Reading, String)>, CommandError> {
-        let limits = TreeLimits::default();
         if let Some(directory) = &self.repository {
-            return Ok(Some((read_directory(directory, &limits)?, "local".into())));
+            let reading = read_directory(directory, &TreeLimits::default())?;
+            return Ok(Some((reading, "local".into())));
         }
         let (Some(reference), Some(id)) = (&self.reference, &self.tenant) else {
             return Ok(None);
         };
-        let mirror = match id.as_str() {
-            "system" => host.root().system_mirror(),
-            _ => host.root().mirror(id),
-        };
-        if !mirror.is_dir() {
-            let message = format!("nothing of {id} was fetched yet");
-            let error = CommandError::refused(message);
-            return Err(error.hint(format!("`bbctl sync {id}` fetches it")));
+        let tenant = Some(id).filter(|id| id.as_str() != SYSTEM);
+        let mirror =
+            tenant.map_or_else(|| host.root().system_mirror(), |id| host.root().mirror(id));
+        if self.no_fetch && !mirror.is_dir() {
+            let error = CommandError::refused(format!("nothing of {id} was fetched yet"));
+            return Err(error.hint("leave out `--no-fetch`"));
         }
-        let repository = open(&mirror)?;
-        let commit = resolve_ref(&repository, reference)?.id;
-        let reading = read_tree(&repository, &commit, &limits)?;
-        Ok(Some((reading, commit)))
-    }
-
-    fn preview(
-        &self,
-        context: &Context,
-        host: &dyn Host,
-        id: &Name,
-        reading: Reading,
-        commit: &str,
-    ) -> Result<Exit, CommandError> {
-        let preview = match id.as_str() {
-            "system" => preview_system(host, reading)?,
-            _ => preview_tenant(host, id, reading, commit)?,
-        };
-        if self.output.json {
-            let value = json!({ "findings": preview.findings, "plans": preview.plans });
-            context.ui.json(&value)?;
-        } else {
-            report::findings(&context.ui, &preview.findings, &preview.sources)?;
-            self.plans(context, &preview)?;
-        }
-        Ok(if has_errors(&preview.findings) {
-            Exit::Invalid
-        } else if preview.plans.iter().any(|plan| !plan.is_empty()) {
-            Exit::Pending
-        } else {
-            Exit::Success
-        })
-    }
-
-    fn plans(&self, context: &Context, preview: &Preview) -> Result<(), CommandError> {
-        if has_errors(&preview.findings) {
-            return Ok(());
-        }
-        let plans: Vec<_> = preview
-            .plans
-            .iter()
-            .filter(|plan| !plan.is_empty())
-            .collect();
-        if !preview.findings.is_empty() {
-            context.ui.print("\n")?;
-        }
-        for plan in &plans {
-            context
-                .ui
-                .print(&plan::text(plan, &self.options(context)))?;
-        }
-        if plans.is_empty() {
-            context.ui.print("Nothing would change.\n")?;
-        }
-        Ok(())
+        Ok(Some(read_reference(
+            host,
+            tenant,
+            reference,
+            !self.no_fetch,
+        )?))
     }
 
     /// A pass that stops before anything changes.
-    fn dry_run(&self, context: &Context, host: &dyn Host) -> Result<Exit, CommandError> {
+    fn dry_run(&self, host: &dyn Host) -> Result<Report, CommandError> {
         if let Some(id) = &self.tenant {
             let registry = effective_registry(host.root())?;
-            if id.as_str() == "system" {
-                let message = "the registry has no tenant `system`";
-                let error = CommandError::refused(message);
+            if id.as_str() == SYSTEM {
+                let error = CommandError::refused("the registry has no tenant `system`");
                 return Err(error.hint("`bbctl plan` shows every tenant; `bbctl plan system --repository DIR` a system repository"));
             }
             if registry.is_some_and(|all| !all.tenants.iter().any(|one| one.id == *id))
@@ -169,35 +129,52 @@ impl Plan {
             plan_only: true,
             ..Options::default()
         };
-        let done = pass(host, &options, &mut drop)?;
-        let ui = &context.ui;
-        if self.output.json {
-            ui.json(&done)?;
-        } else {
-            for tenant in &done.tenants {
-                if let Some(plan) = tenant.plan.as_ref().filter(|plan| !plan.is_empty()) {
-                    ui.print(&plan::text(plan, &self.options(context)))?;
-                }
-            }
-            report::print(context, &done)?;
-        }
-        let refused = done.tenants.iter().any(|one| has_errors(&one.findings))
-            || has_errors(&done.system.findings);
-        Ok(if refused {
-            Exit::Invalid
-        } else if !done.succeeded() {
-            Exit::Failed
-        } else if done.pending() {
-            Exit::Pending
-        } else {
-            Exit::Success
-        })
+        Ok(pass(host, &options, &mut drop)?)
     }
 
-    fn options(&self, context: &Context) -> TextOptions {
-        TextOptions {
+    fn show(&self, context: &Context, report: &Report) -> Result<(), CommandError> {
+        let options = TextOptions {
             color: context.ui.color,
             diffs: self.diff,
+        };
+        for tenant in &report.tenants {
+            if let Some(plan) = tenant.plan.as_ref().filter(|plan| !plan.is_empty()) {
+                context.ui.print(&plan::text(plan, &options))?;
+            }
         }
+        report::print_plan(context, report)
+    }
+}
+
+/// What `reading` would do.
+fn preview(
+    host: &dyn Host,
+    id: &Name,
+    reading: Reading,
+    commit: &str,
+) -> Result<Report, CommandError> {
+    let mut system = SystemReport::default();
+    let tenants = if id.as_str() == SYSTEM {
+        let preview = preview_system(host, reading, commit)?;
+        (system.findings, system.sources) = (preview.findings, preview.sources);
+        system.commit = Some(commit.to_owned());
+        preview.tenants
+    } else {
+        preview_tenant(host, id, reading, commit)?.tenants
+    };
+    Ok(Report { system, tenants })
+}
+
+fn exit(report: &Report) -> Exit {
+    let tenants = report.tenants.iter();
+    let refused = tenants.map(|one| &one.findings).any(|all| has_errors(all));
+    if refused || has_errors(&report.system.findings) {
+        Exit::Invalid
+    } else if !report.succeeded() {
+        Exit::Failed
+    } else if report.pending() {
+        Exit::Pending
+    } else {
+        Exit::Success
     }
 }

@@ -4,7 +4,7 @@ use super::short;
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::ui::{Style, Ui, paint};
-use bitbuilder_core::finding::Finding;
+use bitbuilder_core::finding::{Finding, has_errors};
 use bitbuilder_core::plan::{Action, Plan, TextOptions, text};
 use bitbuilder_core::report::{escape, render_findings};
 use bitbuilder_host::apply::{self, StepResult};
@@ -91,6 +91,30 @@ pub(crate) fn print(context: &Context, report: &Report) -> Result<(), CommandErr
         self::tenant(ui, tenant)?;
     }
     ui.print(&sum(report))
+}
+
+/// The same of a pass that stops before anything changes, with what waits.
+pub(crate) fn print_plan(context: &Context, report: &Report) -> Result<(), CommandError> {
+    let ui = &context.ui;
+    system(ui, &report.system)?;
+    for tenant in &report.tenants {
+        self::tenant(ui, tenant)?;
+        // Refusals and failures are in the line above.
+        let error = tenant.error.as_deref().unwrap_or_default();
+        let waiting = tenant.waiting.iter().filter(|one| {
+            one.what == "tenant" && (error.is_empty() || !error.contains(&one.reason))
+        });
+        for one in waiting {
+            let word = ui.paint(Style::Warn, "waiting");
+            let line = format!("{}: {word}: {}\n", tenant.tenant, escape(&one.reason));
+            ui.print(&line)?;
+        }
+    }
+    // Nothing is said of tenants that a broken system repository has.
+    match has_errors(&report.system.findings) && report.tenants.is_empty() {
+        true => Ok(()),
+        false => ui.print(&sum(report)),
+    }
 }
 
 /// Prints how one tenant fared.

@@ -8,9 +8,11 @@ mod networks;
 mod taken;
 #[cfg(test)]
 mod tests;
+mod unmet;
 
 pub use assign::{allocate, assign};
 pub use lifecycle::{expire, release};
+pub use unmet::unmet;
 
 use crate::model::{Name, Protocol, Subnet4};
 use serde::{Deserialize, Serialize};

@@ -2,7 +2,7 @@
 
 use super::Lint;
 use super::expected::Expected;
-use crate::artefact::UnitKind;
+use crate::artefact::{OwnedUnit, UnitKind};
 use crate::finding::{Finding, Origin};
 use crate::model::Name;
 use std::collections::BTreeSet;
@@ -225,6 +225,10 @@ fn units(lint: &mut Lint<'_>) {
                 );
             }
         }
+        if !is_within(lint, unit) {
+            let message = format!("unit `{name}` waits for, or is lent, what is not this tenant's");
+            whole(lint, "foreign-unit", message);
+        }
         let file = match unit.kind {
             UnitKind::Mount => format!("mounts/{name}"),
             UnitKind::Slice => format!("system/{name}"),
@@ -251,6 +255,16 @@ fn units(lint: &mut Lint<'_>) {
             );
         }
     }
+}
+
+/// Whether `unit` waits only for workloads of this set, and its leases are on links of its own.
+fn is_within(lint: &Lint<'_>, unit: &OwnedUnit) -> bool {
+    let machine = lint.expected.machine_of(&unit.name);
+    let workload = |needed: &String| {
+        lint.expected.kind(needed) == Some(UnitKind::Workload) && lint.owns(needed)
+    };
+    let own = |link: &String| machine.is_some_and(|machine| machine.interface(link).is_some());
+    unit.needs.iter().all(workload) && unit.leases.keys().all(own)
 }
 
 fn layers(lint: &mut Lint<'_>) {

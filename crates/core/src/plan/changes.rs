@@ -55,14 +55,16 @@ impl<'a> Differing<'a> {
 
     /// Both sides as text, when they are known.
     pub(super) fn texts(&self, input: &Input<'_>) -> Option<(String, String)> {
+        Some((self.old_text(input)?, self.new_text(input)?))
+    }
+
+    /// The old side as text.
+    fn old_text(&self, input: &Input<'_>) -> Option<String> {
         let before = self.before?;
         let old = (input.contents)(self.path)?;
         // Only what the record vouches for is shown as what was.
-        if sha256(&old) != before.sha256 {
-            return None;
-        }
-        let old = String::from_utf8(old).ok()?;
-        Some((old, self.new_text(input)?))
+        let is_it = sha256(&old) == before.sha256;
+        is_it.then(|| String::from_utf8(old).ok())?
     }
 
     /// The new side as text.
@@ -117,12 +119,19 @@ fn of_removed_unit(input: &Input<'_>, file: &Differing<'_>) -> Option<UpdateClas
     Some(class_of_removed(unit, target))
 }
 
-/// Ciphertext is no reading matter, and what is new or gone is not compared with anything.
+/// Ciphertext is no reading matter. What is new or gone is compared with nothing.
 fn diff(input: &Input<'_>, file: &Differing<'_>) -> Option<String> {
     if file.path.starts_with("credentials/") {
         return None;
     }
-    let (old, new) = file.texts(input)?;
+    let old = match file.before {
+        Some(_) => file.old_text(input)?,
+        None => String::new(),
+    };
+    let new = match file.after {
+        Some(_) => file.new_text(input)?,
+        None => String::new(),
+    };
     let is_text = |text: &str| text.len() <= DIFF_MAX && !text.contains('\0');
     let diff = (is_text(&old) && is_text(&new)).then(|| unified(&old, &new))?;
     (!diff.is_empty()).then_some(diff)

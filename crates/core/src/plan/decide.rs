@@ -2,7 +2,7 @@
 
 use super::causes::Cause;
 use super::{Action, Input, Phase, Plan, Step};
-use super::{changes, prepare, start, stop};
+use super::{changes, prepare, start, stop, waiting};
 use crate::artefact::UpdateClass;
 
 /// What has to be done so that `input.target` runs in place of what is there.
@@ -23,6 +23,7 @@ pub fn plan(input: &Input<'_>) -> Plan {
     steps.extend(stop::steps(input, &stops));
     steps.extend(switch(input));
     steps.extend(start::steps(input, &files, &stops));
+    let waiting = waiting::waiting(input, &steps);
     Plan {
         tenant: input.tenant.clone(),
         from: input.from(),
@@ -31,6 +32,7 @@ pub fn plan(input: &Input<'_>) -> Plan {
         steps,
         changes: changes::listed(input, &files),
         findings: input.findings.to_vec(),
+        waiting,
     }
 }
 

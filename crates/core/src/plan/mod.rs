@@ -14,12 +14,14 @@ mod prepare;
 mod start;
 mod stop;
 mod text;
+mod waiting;
 mod words;
 
 pub use decide::plan;
 pub use input::{Input, is_same};
 pub use inputs::{COMPILER, Inputs, inputs_hash};
 pub use text::{TextOptions, text};
+pub use waiting::{Gate, Waiting};
 
 use crate::artefact::{OwnedDirectory, UpdateClass};
 use crate::desired::Layer;
@@ -45,6 +47,9 @@ pub struct Plan {
     pub changes: Vec<FileChange>,
     /// What people should know of it: `vm not available on this host`.
     pub findings: Vec<Finding>,
+    /// What of it comes later, or not on this host.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waiting: Vec<Waiting>,
 }
 
 impl Plan {
@@ -122,6 +127,11 @@ pub enum Action {
     Unlink,
     /// Load network files and packet rules of the current generation.
     ReloadNetwork,
+    /// Let DHCP clients behind these links ask again: what they are given changed.
+    RenewLeases {
+        /// The host's ends.
+        links: Vec<String>,
+    },
     /// Apply limits without a restart.
     SetProperties {
         /// The unit.
@@ -148,7 +158,7 @@ pub struct FileChange {
     /// The unit concerned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unit: Option<String>,
-    /// Unified diff, when both sides are text and known.
+    /// Unified diff, when what there is of both sides is text and known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub diff: Option<String>,
 }

@@ -5,6 +5,7 @@ use super::changes::Differing;
 use super::stop::Stops;
 use super::{Action, Change, Input, Phase, Step};
 use crate::artefact::{Manifest, OwnedUnit, UnitKind, UpdateClass};
+use crate::finding::Origin;
 use crate::unitfile::read::{Assignment, assignments};
 
 /// Networks, live properties, starts.
@@ -16,6 +17,7 @@ pub(super) fn steps(input: &Input<'_>, files: &[Differing<'_>], stops: &Stops) -
         return Vec::new();
     }
     let mut steps: Vec<Step> = network(input, target, files).into_iter().collect();
+    steps.extend(leases(input, target, stops));
     steps.extend(properties(input, files, stops));
     if input.start {
         for (cause, units) in starts(input, target, files, stops) {
@@ -55,6 +57,26 @@ fn network(input: &Input<'_>, target: &Manifest, files: &[Differing<'_>]) -> Opt
         return None;
     };
     Some(cause.step(Phase::Start, Action::ReloadNetwork))
+}
+
+/// Addresses of what goes on running, once the network has the new ones to give.
+fn leases(input: &Input<'_>, target: &Manifest, stops: &Stops) -> Vec<Step> {
+    let known = input.current.map_or(&[][..], |current| &current.units);
+    let goes_on = |unit: &&OwnedUnit| input.active(&unit.name) && !stops.contains_key(&unit.name);
+    let changed = target.units.iter().filter(goes_on).flat_map(|unit| {
+        let before = known.iter().find(|before| before.name == unit.name);
+        let is_new = move |link: &String, lease: &String| {
+            before.is_some_and(|before| before.leases.get(link) != Some(lease))
+        };
+        let links = unit.leases.iter();
+        let links = links.filter(move |(link, lease)| is_new(link, lease));
+        let cause = Cause::at(UpdateClass::Live, "address changed", origin(input, unit));
+        links.map(move |(link, _)| (link.clone(), cause.clone()))
+    });
+    let groups = grouped(changed).into_iter();
+    groups
+        .map(|(cause, links)| cause.step(Phase::Start, Action::RenewLeases { links }))
+        .collect()
 }
 
 /// Limits of what goes on running.
@@ -178,11 +200,13 @@ fn absent(input: &Input<'_>, unit: &OwnedUnit) -> Cause {
     if known {
         return Cause::plain(UpdateClass::Live, "not active");
     }
-    let files = input.target.map(|(target, _)| target.files.values());
-    let file = files
-        .into_iter()
-        .flatten()
-        .find(|file| file.unit.as_deref() == Some(&unit.name));
-    let origin = file.and_then(|file| file.origin.as_ref());
-    Cause::at(UpdateClass::Live, "new", origin)
+    Cause::at(UpdateClass::Live, "new", origin(input, unit))
+}
+
+/// Where a unit of the target comes from.
+fn origin<'a>(input: &Input<'a>, unit: &OwnedUnit) -> Option<&'a Origin> {
+    let (target, _) = input.target?;
+    let mut files = target.files.values();
+    let file = files.find(|file| file.unit.as_deref() == Some(&unit.name))?;
+    file.origin.as_ref()
 }

@@ -1,6 +1,6 @@
 //! A plan for people: one line per step, then the files.
 
-use super::{Action, Change, FileChange, Phase, Plan, Step};
+use super::{Action, Change, FileChange, Gate, Phase, Plan, Step, Waiting};
 use crate::artefact::UpdateClass;
 use crate::report::escape;
 use std::collections::BTreeSet;
@@ -30,6 +30,9 @@ pub fn text(plan: &Plan, options: &TextOptions) -> String {
     let _ = writeln!(out, "{}", paint.with(BOLD, &title(plan)));
     for step in &plan.steps {
         let _ = writeln!(out, "  {}", line(step, paint));
+    }
+    for one in plan.waiting.iter().filter(|one| !is_finding(one)) {
+        let _ = writeln!(out, "  {}", wait(one, paint));
     }
     if !plan.changes.is_empty() {
         out.push_str("files:\n");
@@ -98,6 +101,15 @@ fn cost(step: &Step) -> (&'static str, &'static str) {
     }
 }
 
+/// Whether it is shown as a finding anyway.
+fn is_finding(one: &Waiting) -> bool {
+    matches!(one.gate, Gate::Template | Gate::Capability | Gate::Refused)
+}
+
+fn wait(one: &Waiting, paint: Paint) -> String {
+    format!("{} {}", paint.with(CYAN, "waiting "), escape(&one.reason))
+}
+
 fn action(action: &Action) -> String {
     match action {
         Action::PrepareLayer(layer) => {
@@ -113,6 +125,7 @@ fn action(action: &Action) -> String {
         Action::Switch { number } => format!("switch to generation {number}"),
         Action::Unlink => "unlink the tenant".into(),
         Action::ReloadNetwork => "load the network".into(),
+        Action::RenewLeases { links } => format!("renew the leases of {}", links.join(" ")),
         Action::SetProperties { unit, properties } => {
             let pairs: Vec<String> = properties
                 .iter()

@@ -38,12 +38,14 @@ pub(super) fn render(scene: &Scene<'_>, workload: &Placed<'_>, set: &mut Set) {
             restart,
         );
     }
+    let needed = needed(scene, workload).into_iter();
     set.own(OwnedUnit {
-        name: unit.to_owned(),
-        kind: UnitKind::Workload,
         workload: Some(desired.name.clone()),
         autostart: scene.tenant.enabled && desired.autostart,
         requires: vec![mounts::root_unit(scene, workload)],
+        needs: needed.map(|other| other.unit.clone()).collect(),
+        leases: links::leases(scene, workload),
+        ..OwnedUnit::new(unit, UnitKind::Workload)
     });
 }
 
@@ -192,15 +194,16 @@ fn unlink(workload: &Placed<'_>, file: &mut UnitFile, key: &str) {
     }
 }
 
+/// The workloads that must be healthy before `workload` starts.
+fn needed<'s>(scene: &'s Scene<'_>, workload: &Placed<'_>) -> Vec<&'s Placed<'s>> {
+    let names = workload.desired.depends_on.iter();
+    names.filter_map(|name| scene.workload(name)).collect()
+}
+
 /// Ordering after, and waiting for, the workloads that must be healthy first.
 fn dependencies(scene: &Scene<'_>, workload: &Placed<'_>, set: &Set) -> UnitFile {
     let mut file = set.unit_file(&workload.desired.origin, "Unit");
-    let needed: Vec<&Placed<'_>> = workload
-        .desired
-        .depends_on
-        .iter()
-        .filter_map(|name| scene.workload(name))
-        .collect();
+    let needed = needed(scene, workload);
     if needed.is_empty() {
         return file;
     }

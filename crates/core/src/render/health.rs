@@ -90,11 +90,9 @@ fn timer(scene: &Scene<'_>, workload: &Placed<'_>, health: &Health, set: &mut Se
         Source::live(&desired.origin).of(&name),
     );
     set.own(OwnedUnit {
-        name,
-        kind: UnitKind::Health,
         workload: Some(desired.name.clone()),
         autostart: scene.tenant.enabled && desired.autostart,
-        requires: Vec::new(),
+        ..OwnedUnit::new(name, UnitKind::Health)
     });
 }
 

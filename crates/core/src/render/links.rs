@@ -7,6 +7,7 @@ use super::scene::{Bridge, Placed, Port, Scene};
 use super::set::{Set, Source};
 use crate::model::Init;
 use crate::unitfile::UnitFile;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 /// Batch that makes the links, from the host.
@@ -33,6 +34,20 @@ pub(super) fn configured<'s>(
             let path = format!("links/{}.{}.network", workload.desired.name, port.name);
             (!stock).then_some((port, path))
         })
+}
+
+/// What the DHCP server gives a booted container, by the host's end of each link. A command has no client.
+pub(super) fn leases(scene: &Scene<'_>, workload: &Placed<'_>) -> BTreeMap<String, String> {
+    if workload.desired.init != Init::Boot {
+        return BTreeMap::new();
+    }
+    let lease = |port: &Port<'_>| {
+        let bridge = &scene.bridges[port.bridge];
+        let prefix = bridge.allocated.subnet.prefix;
+        let lease = format!("{}/{prefix} by {}", port.address, bridge.gateway);
+        bridge.network.dhcp.then(|| (port.link.to_owned(), lease))
+    };
+    workload.ports.iter().filter_map(lease).collect()
 }
 
 pub(super) fn render(scene: &Scene<'_>, workload: &Placed<'_>, set: &mut Set) {

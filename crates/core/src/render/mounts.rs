@@ -180,10 +180,8 @@ fn add(
     };
     set.add_unit_file(format!("mounts/{unit}"), file, source);
     set.own(OwnedUnit {
-        name: unit,
-        kind: UnitKind::Mount,
         workload: workload.map(|workload| workload.desired.name.clone()),
-        autostart: false,
         requires,
+        ..OwnedUnit::new(unit, UnitKind::Mount)
     });
 }

@@ -32,13 +32,7 @@ fn slice(scene: &Scene<'_>, set: &mut Set) {
         &file,
         Source::live(&scene.origin).of(&name),
     );
-    set.own(OwnedUnit {
-        name,
-        kind: UnitKind::Slice,
-        workload: None,
-        autostart: false,
-        requires: Vec::new(),
-    });
+    set.own(OwnedUnit::new(name, UnitKind::Slice));
 }
 
 /// Drop-in of an instance of `tenant@` or `tenant-network@`: its journal entries carry the tenant.
@@ -53,10 +47,7 @@ fn template(scene: &Scene<'_>, set: &mut Set, kind: UnitKind, name: String) {
         Source::live(&scene.origin).of(&name),
     );
     set.own(OwnedUnit {
-        name,
-        kind,
-        workload: None,
         autostart: scene.tenant.enabled && kind == UnitKind::Tenant,
-        requires: Vec::new(),
+        ..OwnedUnit::new(name, kind)
     });
 }

@@ -30,6 +30,11 @@ pub fn unavailable(policy: &Policy) -> Vec<Finding> {
             "`templates` are not fetched yet: the host has those that are installed on it",
             None,
         ),
+        (
+            policy.hook_timeout != usual.hook_timeout,
+            "`hooks.timeout` is not used yet: lifecycle scripts are not run",
+            None,
+        ),
     ];
     let said = says.into_iter().filter(|(written, ..)| *written);
     said.map(|(_, message, help)| {

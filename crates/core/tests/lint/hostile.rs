@@ -103,14 +103,24 @@ fn sizes_are_bounded() {
 }
 
 #[test]
+fn units_wait_and_are_lent_only_within_the_tenant() {
+    let needs = |unit: &mut OwnedUnit| unit.needs.push("systemd-nspawn@other-web.service".into());
+    let lent = |unit: &mut OwnedUnit| drop(unit.leases.insert("br-other".into(), "x".into()));
+    for change in [needs as fn(&mut OwnedUnit), lent] {
+        refused("foreign-unit", |case| {
+            let mut units = case.artefacts.units.iter_mut();
+            let workload = units.find(|unit| unit.kind == UnitKind::Workload);
+            change(workload.unwrap());
+        });
+    }
+}
+
+#[test]
 fn units_are_the_tenants() {
     let add = |case: &mut Case, name: &str, kind| {
         case.artefacts.units.push(OwnedUnit {
-            name: name.into(),
-            kind,
-            workload: None,
             autostart: true,
-            requires: Vec::new(),
+            ..OwnedUnit::new(name, kind)
         });
     };
     for (unit, kind) in [

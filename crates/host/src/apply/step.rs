@@ -37,6 +37,7 @@ pub(super) fn execute(
         }
         Action::Unlink => generations::unlink(host.root(), tenant),
         Action::ReloadNetwork => reload_network(host, tenant),
+        Action::RenewLeases { links } => host.renew_leases(links).map(|()| true),
         Action::SetProperties { unit, properties } => {
             host.set_properties(unit, properties).map(|()| true)
         }

@@ -129,6 +129,10 @@ impl Host for Fake {
         unreachable!("observation changes nothing")
     }
 
+    fn renew_leases(&self, _links: &[String]) -> Result<(), HostError> {
+        unreachable!("observation changes nothing")
+    }
+
     fn apply_ruleset(&self, _json: &[u8]) -> Result<(), HostError> {
         unreachable!("observation changes nothing")
     }

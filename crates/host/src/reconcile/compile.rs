@@ -66,6 +66,7 @@ fn stages(
     let desired = checked.value?;
     let allocated = allocate::assign(&ground.allocations, &desired, &policy.pools);
     let allocation = allocated.map_err(|wrong| findings.extend(wrong)).ok()?;
+    findings.extend(allocate::unmet(&desired, &allocation));
     let rendered = render::render(&desired, &allocation);
     let artefacts = rendered.map_err(|wrong| findings.extend(wrong)).ok()?;
     let bounds = Bounds {

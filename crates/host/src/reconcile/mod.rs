@@ -30,13 +30,14 @@ mod task;
 #[cfg(test)]
 mod tests;
 mod trigger;
+mod waiting;
 
 pub use crate::events::{HistoryEntry, HistoryEvent};
 pub use error::PassError;
 pub use init::{HostConfig, embedded_url, ensure_embedded, init, read_config};
 pub use operate::{resume, rollback, suspend};
 pub use options::{Options, Scope, Starts};
-pub use preview::{Preview, preview_system, preview_tenant};
+pub use preview::{Preview, preview_system, preview_tenant, read_reference};
 pub use registry::{EffectiveRegistry, EffectiveTenant, effective_registry};
 pub use report::{Event, Report, SystemReport, TenantReport, Verdict};
 pub use state::{FetchFailure, Refusal, Suspension, TenantState};
@@ -134,7 +135,11 @@ fn rounds<'scope>(
             return Ok(());
         };
         let rest = lock.rest.take();
-        let stuck = recover(host)?;
+        // What a crash left half done is left alone by a plan.
+        let stuck = match options.plan_only {
+            true => BTreeMap::new(),
+            false => recover(host)?,
+        };
         let first = prospect.is_some();
         let revision = match prospect.take() {
             Some(prospect) => {

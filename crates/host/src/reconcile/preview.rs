@@ -2,14 +2,16 @@
 
 use super::ground::Ground;
 use super::look::{Goal, Look};
+use super::remotes::Question;
 use super::system::{self, Revision};
 use super::task::Planner;
-use super::{Options, PassError, TenantState, accepted_system, look};
+use super::{Options, PassError, TenantReport, TenantState, Verdict};
+use super::{accepted_system, look, waiting};
 use crate::host::Host;
-use crate::source::Reading;
+use crate::source::{Reading, TreeLimits, is_descendant, open, read_tree, resolve_ref};
 use bitbuilder_core::finding::Finding;
 use bitbuilder_core::model::{Name, Registration};
-use bitbuilder_core::plan::Plan;
+use bitbuilder_core::plan::{Gate, Plan, Waiting};
 use std::collections::BTreeMap;
 
 /// What a revision would do.
@@ -19,8 +21,16 @@ pub struct Preview {
     pub findings: Vec<Finding>,
     /// Texts that `findings` point into, by path.
     pub sources: BTreeMap<String, String>,
-    /// What a pass would do, where that is anything; none when there are errors.
-    pub plans: Vec<Plan>,
+    /// What would become of the tenants that it concerns; none when there are errors in a system repository.
+    pub tenants: Vec<TenantReport>,
+}
+
+impl Preview {
+    /// What a pass would do, where that is anything.
+    pub fn plans(&self) -> impl Iterator<Item = &Plan> {
+        let plans = self.tenants.iter().filter_map(|one| one.plan.as_ref());
+        plans.filter(|plan| !plan.is_empty())
+    }
 }
 
 /// What a pass would do if the repository of tenant `id` were `reading` at `commit` (hex, or a word such as `local`).
@@ -47,51 +57,106 @@ pub fn preview_tenant(
         },
     };
     let options = options();
+    let deployed = look.state.deployed.clone();
     let task = planner(host, &options).task(&mut ground, look)?;
-    let plan = task.report.plan.filter(|plan| !plan.is_empty());
+    let mut report = task.into_report();
+    if let Some(deployed) = deployed.filter(|deployed| is_behind(host, id, deployed, commit)) {
+        report.waiting.push(waiting::rewound(id, commit, &deployed));
+    }
     Ok(Preview {
-        findings: task.report.findings,
-        sources: task.report.sources,
-        plans: plan.into_iter().collect(),
+        findings: report.findings.clone(),
+        sources: report.sources.clone(),
+        tenants: vec![report],
     })
 }
 
-/// What is wrong with the system repository `reading`, and what a pass would do to the tenants of its registry whose
-/// repositories the host has already.
+/// Whether the mirror knows that a pass would refuse to go from `deployed` to `commit`.
+fn is_behind(host: &dyn Host, id: &Name, deployed: &str, commit: &str) -> bool {
+    let repository = open(&host.root().mirror(id));
+    repository.is_ok_and(|one| is_descendant(&one, deployed, commit).is_ok_and(|is| !is))
+}
+
+/// What is wrong with the system repository `reading`, and what a pass would do to the tenants of its registry, with
+/// what the host has of their repositories. `commit` is as in [`preview_tenant`].
 ///
 /// # Errors
 /// When the host's state is unreadable.
-pub fn preview_system(host: &dyn Host, reading: Reading) -> Result<Preview, PassError> {
+pub fn preview_system(
+    host: &dyn Host,
+    reading: Reading,
+    commit: &str,
+) -> Result<Preview, PassError> {
     let (checked, sources) = system::check(reading);
     let mut preview = Preview {
         findings: checked.findings,
         sources,
-        plans: Vec::new(),
+        tenants: Vec::new(),
     };
     let Some(system) = checked.value else {
         return Ok(preview);
     };
     let revision = Revision {
-        commit: "preview".to_owned(),
+        commit: commit.to_owned(),
         system,
     };
     let mut ground = Ground::read(host, revision)?;
     let options = options();
+    let planner = planner(host, &options);
     let tenants: Vec<Registration> = ground.revision.system.tenants.clone();
-    let deployed = tenants
-        .iter()
-        .filter(|tenant| host.root().mirror(&tenant.id).exists());
-    for registration in deployed {
-        let found = look::look(host, &ground, registration, &options, None)?;
-        let task = planner(host, &options).task(&mut ground, found)?;
-        preview.plans.extend(task.report.plan);
+    for registration in &tenants {
+        let id = &registration.id;
+        let report = if host.root().mirror(id).exists() {
+            let found = look::look(host, &ground, registration, &options, None)?;
+            planner.task(&mut ground, found)?.into_report()
+        } else {
+            unknown(id)
+        };
+        preview.tenants.push(report);
     }
     for id in ground.leaving() {
-        let task = planner(host, &options).removal(&ground, &id)?;
-        preview.plans.extend(task.report.plan);
+        preview
+            .tenants
+            .push(planner.removal(&ground, &id)?.into_report());
     }
-    preview.plans.retain(|plan| !plan.is_empty());
     Ok(preview)
+}
+
+/// A tenant that only the new registry has.
+fn unknown(id: &Name) -> TenantReport {
+    let reason = "its repository was not fetched yet: the pass that accepts the registry does";
+    let mut report = TenantReport::new(id.clone(), Verdict::Unchanged);
+    report.waiting = vec![Waiting::new("tenant", Gate::Repository, reason)];
+    report
+}
+
+/// The documents of `reference` (a branch, tag or commit) of the repository of `id`, or of the system repository for
+/// `None`, with its commit. With `fetch` the remote is asked for it; what it has lands in the mirror and is not deployed.
+///
+/// # Errors
+/// When there is no such tenant or reference, or the repository cannot be read.
+pub fn read_reference(
+    host: &dyn Host,
+    id: Option<&Name>,
+    reference: &str,
+    fetch: bool,
+) -> Result<(Reading, String), PassError> {
+    let root = host.root();
+    let mirror = id.map_or_else(|| root.system_mirror(), |id| root.mirror(id));
+    let commit = match (fetch, id) {
+        (false, _) => resolve_ref(&open(&mirror)?, reference)?.id,
+        (true, None) => system::fetch_reference(host, reference)?,
+        (true, Some(id)) => {
+            let ground = Ground::read(host, accepted_system(host)?)?;
+            let registration = Registration {
+                reference: reference.to_owned(),
+                ..ground.registration(id)?.clone()
+            };
+            let timeout = ground.revision.system.policy.sync.timeout;
+            Question::of(&registration).ask(root, timeout)?
+        }
+    };
+    let reading = read_tree(&open(&mirror)?, &commit, &TreeLimits::default())?;
+    Ok((reading, commit))
 }
 
 fn options() -> Options {

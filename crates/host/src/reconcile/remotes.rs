@@ -65,7 +65,8 @@ impl Question {
         self.repository == registration.repository && self.reference == registration.reference
     }
 
-    fn ask(&self, root: &HostRoot, timeout: Millis) -> Answer {
+    /// Brings what it names into the mirror of its tenant; the commit.
+    pub(super) fn ask(&self, root: &HostRoot, timeout: Millis) -> Answer {
         ensure_embedded(root, &self.repository)?;
         let _lock = lock::mirror(root, self.tenant.as_str())?;
         let url = root.url(&self.repository);

@@ -3,7 +3,7 @@
 use crate::apply;
 use bitbuilder_core::finding::Finding;
 use bitbuilder_core::model::Name;
-use bitbuilder_core::plan::Plan;
+use bitbuilder_core::plan::{Plan, Waiting};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -81,6 +81,9 @@ pub struct TenantReport {
     /// What was or would be done; `None` when it was not compiled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<Plan>,
+    /// Why the tenant as a whole waits; what of a plan waits is in the plan.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waiting: Vec<Waiting>,
     /// How it went.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<apply::Outcome>,
@@ -103,6 +106,7 @@ impl TenantReport {
             commit: None,
             generation: None,
             plan: None,
+            waiting: Vec::new(),
             outcome: None,
             findings: Vec::new(),
             sources: BTreeMap::new(),

@@ -130,7 +130,7 @@ pub(super) fn ask<'scope>(
     scope.spawn(move || {
         let timeout = state.sync().timeout;
         // Whoever stopped listening does not need it.
-        let _ = sender.send(fetch(&root, &config, timeout));
+        let _ = sender.send(fetch(&root, &config, timeout).map(drop));
     });
     Ok(Asked(Some(receiver)))
 }
@@ -213,12 +213,24 @@ pub(super) fn settle(
     Ok((prospect.report, prospect.revision))
 }
 
-fn fetch(root: &HostRoot, config: &HostConfig, timeout: Millis) -> Result<(), SourceError> {
+/// Brings `reference` of the system repository into its mirror; the commit.
+pub(super) fn fetch_reference(host: &dyn Host, reference: &str) -> Result<String, PassError> {
+    let root = host.root();
+    let config = HostConfig {
+        reference: reference.to_owned(),
+        ..read_config(root)?.ok_or(PassError::NotInitialised)?
+    };
+    let timeout = SystemState::read(root)?.sync().timeout;
+    Ok(fetch(root, &config, timeout)?)
+}
+
+fn fetch(root: &HostRoot, config: &HostConfig, timeout: Millis) -> Result<String, SourceError> {
     let _lock = lock::mirror(root, SYSTEM)?;
     let url = root.url(&config.repository);
     let mirror = Mirror::ensure(&root.system_mirror(), &url)?;
     let timeout = Duration::from_millis(timeout.0);
-    source::fetch(mirror.path(), &url, &config.reference, timeout).map(drop)
+    let fetched = source::fetch(mirror.path(), &url, &config.reference, timeout)?;
+    Ok(fetched.commit)
 }
 
 /// The record of a fetch that failed: failures in a row are counted from the first one, and the remote is left alone for

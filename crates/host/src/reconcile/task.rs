@@ -5,6 +5,7 @@ use super::ground::Ground;
 use super::look::{Goal, Kept, Look, short};
 use super::state::Refusal;
 use super::system::errors;
+use super::waiting;
 use super::{
     EffectiveTenant, HistoryEvent, Options, PassError, Starts, TenantReport, TenantState, Verdict,
 };
@@ -99,6 +100,11 @@ impl Planner<'_> {
             .fetch_failure
             .as_ref()
             .map(|failed| format!("the repository cannot be fetched: {}", failed.error));
+        task.report.waiting = waiting::of(&registration.id, &task.state, &look.goal);
+        let interrupted = self.host.root().journal(&registration.id).exists();
+        task.report
+            .waiting
+            .extend(interrupted.then(waiting::interrupted));
         match look.goal {
             Goal::Leave => task.report.verdict = Verdict::Suspended,
             Goal::Keep { commit, kept } => {
@@ -338,6 +344,8 @@ impl Planner<'_> {
                 reason: reason.clone(),
             });
         }
+        let refused = waiting::refused(&commit, &reason, &findings);
+        task.report.waiting.extend(refused);
         task.report.findings.clone_from(&findings);
         task.state.refused = Some(Refusal {
             since: known.map_or_else(|| self.host.now(), |before| before.since),

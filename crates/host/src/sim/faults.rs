@@ -21,6 +21,8 @@ pub enum Call {
     ReloadNetwork,
     /// `delete_links`.
     DeleteLinks,
+    /// `renew_leases`.
+    RenewLeases,
     /// `apply_ruleset`.
     ApplyRuleset,
     /// `chown`.

@@ -417,6 +417,12 @@ impl Host for SimHost {
         })
     }
 
+    fn renew_leases(&self, links: &[String]) -> Result<(), HostError> {
+        self.gate.enter(Call::RenewLeases, &links.join(" "))?;
+        disk::point();
+        Ok(())
+    }
+
     fn apply_ruleset(&self, json: &[u8]) -> Result<(), HostError> {
         self.gate.enter(Call::ApplyRuleset, "")?;
         disk::point();

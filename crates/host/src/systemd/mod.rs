@@ -1,8 +1,9 @@
 //! The real host: systemd, networkd, nftables.
 //!
-//! - `manager`: `systemctl`. `failure`: why a unit failed, from its state and its journal. `networkd`: `networkctl`.
+//! - `manager`: `systemctl`. `failure`: why a unit failed, from its state and its journal. `networkd`: `networkctl`. `link`: ip(8).
 
 mod failure;
+mod link;
 mod manager;
 mod networkd;
 
@@ -79,6 +80,10 @@ impl Host for SystemdHost {
 
     fn delete_links(&self, links: &[String]) -> Result<(), HostError> {
         networkd::delete(&self.root, links)
+    }
+
+    fn renew_leases(&self, links: &[String]) -> Result<(), HostError> {
+        link::renew(links)
     }
 
     fn apply_ruleset(&self, json: &[u8]) -> Result<(), HostError> {

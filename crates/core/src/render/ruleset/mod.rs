@@ -2,7 +2,8 @@
 //!
 //! Two tables of its own, made anew as a whole: `inet` for what is routed or for the host, `bridge` for what
 //! passes between its machines. A verdict that drops is final and one that accepts only ends the table, so
-//! tenants protect themselves without knowing of each other; "another tenant" is a link of the tenants' group.
+//! tenants protect themselves without knowing of each other; "another tenant" is a link of the tenants' group. Comments
+//! name the document and not its line: a line that moves is no reason to load anything.
 
 mod antispoof;
 mod filter;

@@ -24,8 +24,8 @@ pub(super) fn rules(scene: &Scene<'_>, table: &mut Table<'_>) {
 }
 
 fn publish_port(publish: &Publish, port: &Port<'_>, table: &mut Table<'_>) {
-    let comment = publish.origin.to_string();
     let protocol = publish.protocol.to_string();
+    let comment = format!("{}: {protocol}/{}", publish.origin.file, publish.port);
     let local = || {
         is(
             json!({"fib": {"result": "type", "flags": ["daddr"]}}),
@@ -81,7 +81,8 @@ fn masquerade(scene: &Scene<'_>, table: &mut Table<'_>) {
         );
     }
     for bridge in scene.bridges.iter().filter(|bridge| bridge.network.nat) {
-        let comment = bridge.network.origin.to_string();
+        let network = bridge.network;
+        let comment = format!("{}: {}", network.origin.file, network.name);
         let subnet = bridge.allocated.subnet;
         let prefix = json!({"prefix": {"addr": subnet.address, "len": subnet.prefix}});
         table.rule(

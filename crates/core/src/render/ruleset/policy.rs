@@ -118,7 +118,7 @@ pub(super) fn bridged(scene: &Scene<'_>, table: &mut Table<'_>) {
             for mut matches in back {
                 matches.extend(transport(rule, "sport"));
                 matches.push(accept());
-                table.rule(chain, &rule.origin.to_string(), matches);
+                table.rule(chain, &rule.origin.file, matches);
             }
         }
     }
@@ -132,12 +132,12 @@ fn add(
     answer: bool,
 ) {
     matches.extend(transport(rule, "dport"));
-    let comment = rule.origin.to_string();
+    let comment = &rule.origin.file;
     if rule.log {
         let mut logged = matches.clone();
         logged.push(json!({"limit": {"rate": 10, "per": "second"}}));
         logged.push(json!({"log": {"prefix": format!("{}: ", table.name())}}));
-        table.rule(chain, &comment, logged);
+        table.rule(chain, comment, logged);
     }
     matches.push(match rule.action {
         FirewallAction::Accept => accept(),
@@ -146,7 +146,7 @@ fn add(
         }
         FirewallAction::Drop | FirewallAction::Reject => drop(),
     });
-    table.rule(chain, &comment, matches);
+    table.rule(chain, comment, matches);
 }
 
 /// Protocol and ports; in answers the ports are the sender's.

@@ -98,18 +98,15 @@ fn a_preview_says_what_a_pass_would_do() {
     let limits = TreeLimits::default();
     let reading = read_directory(&repository, &limits).unwrap();
     let preview = preview_tenant(&world.host, &name("one"), reading, "local").unwrap();
-    assert_eq!(preview.plans.len(), 1, "{preview:?}");
-    assert!(
-        preview.plans[0]
-            .changes
-            .iter()
-            .any(|change| change.diff.is_some())
-    );
+    let plans: Vec<_> = preview.plans().collect();
+    assert_eq!(plans.len(), 1, "{preview:?}");
+    assert!(plans[0].changes.iter().any(|change| change.diff.is_some()));
     assert_eq!(world.generation("one"), Some(1));
 
     world.register(&[]);
     let reading = read_directory(&world.repository("system"), &limits).unwrap();
-    let preview = preview_system(&world.host, reading).unwrap();
-    assert_eq!(preview.plans.len(), 1, "{preview:?}");
-    assert_eq!(preview.plans[0].to, None);
+    let preview = preview_system(&world.host, reading, "local").unwrap();
+    let plans: Vec<_> = preview.plans().collect();
+    assert_eq!(plans.len(), 1, "{preview:?}");
+    assert_eq!(plans[0].to, None);
 }
