@@ -35,6 +35,7 @@ scenarios! {
     plan: "tests/scenarios/plan.md",
     operator: "docs/operator.md",
     tenant: "docs/tenant.md",
+    changes: "docs/changes.md",
 
 
 }

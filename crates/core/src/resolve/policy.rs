@@ -9,6 +9,7 @@ const FILE: &str = ".gitops/config.yaml";
 /// Warnings about `policy`; where ignoring it would be less secure, tenants are refused when they are resolved.
 pub fn unavailable(policy: &Policy) -> Vec<Finding> {
     let usual = default_policy();
+    let pools = &policy.pools;
     let says = [
         (
             policy.sync.interval != usual.sync.interval || policy.sync.jitter != usual.sync.jitter,
@@ -28,6 +29,17 @@ pub fn unavailable(policy: &Policy) -> Vec<Finding> {
         (
             !policy.templates.is_empty(),
             "`templates` are not fetched yet: the host has those that are installed on it",
+            None,
+        ),
+        (
+            (pools.vni, pools.vlan, pools.wireguard, &pools.trunks)
+                != (
+                    usual.pools.vni,
+                    usual.pools.vlan,
+                    usual.pools.wireguard,
+                    &usual.pools.trunks,
+                ),
+            "`pools.vni`, `vlan`, `wireguard` and `trunks` are not used yet: networks of their modes are left out",
             None,
         ),
         (

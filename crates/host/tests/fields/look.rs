@@ -1,0 +1,121 @@
+//! A host as somebody sees it who does not know what was asked of it.
+
+use bitbuilder_host::host::{Host, UnitState};
+use bitbuilder_host::sim::{Call, SimHost, Table};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+/// Everything that a pass can change about a running tenant.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Look {
+    pub(crate) units: BTreeMap<String, UnitState>,
+    pub(crate) links: BTreeSet<String>,
+    pub(crate) tables: BTreeMap<String, Table>,
+    /// Files that networkd reads, and the tables of names that containers see.
+    pub(crate) network: BTreeMap<String, Vec<u8>>,
+    /// Files of the current generations.
+    pub(crate) generation: BTreeMap<String, Vec<u8>>,
+    calls: usize,
+}
+
+impl Look {
+    pub(crate) fn at(host: &SimHost) -> Self {
+        let root = host.root();
+        let units = host.units(&["*"]).unwrap();
+        let active = |state: &UnitState| state.active != "inactive";
+        let mut network = BTreeMap::new();
+        let mut generation = BTreeMap::new();
+        read(&root.network(), "networkd", &mut network);
+        for tenant in fs::read_dir(root.tenants()).unwrap() {
+            let path = tenant.unwrap().path();
+            let id = path.file_name().unwrap().to_str().unwrap().to_owned();
+            read(&path.join("hosts"), &format!("{id}/hosts"), &mut network);
+            read(&path.join("current"), &id, &mut generation);
+        }
+        // What says from where and when it was made is no file of it.
+        generation.retain(|path, _| !path.ends_with("/generation.json"));
+        Self {
+            units: units
+                .into_iter()
+                .filter(|(_, state)| active(state))
+                .collect(),
+            links: host.links().unwrap(),
+            tables: host.tables().unwrap(),
+            network,
+            generation,
+            calls: host.calls().len(),
+        }
+    }
+
+    /// What was asked of the host since.
+    pub(crate) fn calls_since(&self, host: &SimHost) -> Vec<(Call, String)> {
+        host.calls().split_off(self.calls)
+    }
+
+    /// Whether nothing of it changed.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        (&self.units, &self.links, &self.tables) == (&other.units, &other.links, &other.tables)
+            && (&self.network, &self.generation) == (&other.network, &other.generation)
+    }
+
+    /// Whether links, their files, packet rules or names differ.
+    pub(crate) fn network_differs(&self, other: &Self) -> bool {
+        (&self.links, &self.tables, &self.network) != (&other.links, &other.tables, &other.network)
+    }
+
+    /// Files of generations that differ.
+    pub(crate) fn files_differing(&self, other: &Self) -> BTreeSet<String> {
+        let paths = self.generation.keys().chain(other.generation.keys());
+        paths
+            .filter(|path| self.generation.get(*path) != other.generation.get(*path))
+            .cloned()
+            .collect()
+    }
+}
+
+/// Units that are up before and after with another invocation; only before; only after.
+#[derive(Debug, Default)]
+pub(crate) struct Moves {
+    pub(crate) restarted: BTreeSet<String>,
+    pub(crate) stopped: BTreeSet<String>,
+    pub(crate) started: BTreeSet<String>,
+}
+
+impl Moves {
+    pub(crate) fn between(before: &Look, after: &Look) -> Self {
+        let mut moves = Self::default();
+        for (name, state) in &before.units {
+            match after.units.get(name) {
+                None => drop(moves.stopped.insert(name.clone())),
+                Some(now) if now.invocation != state.invocation => {
+                    moves.restarted.insert(name.clone());
+                }
+                Some(_) => {}
+            }
+        }
+        let new = after
+            .units
+            .keys()
+            .filter(|name| !before.units.contains_key(*name));
+        moves.started.extend(new.cloned());
+        moves
+    }
+
+    pub(crate) fn all(&self) -> BTreeSet<&String> {
+        let sets = [&self.restarted, &self.stopped, &self.started];
+        sets.into_iter().flatten().collect()
+    }
+}
+
+fn read(directory: &Path, name: &str, into: &mut BTreeMap<String, Vec<u8>>) {
+    for entry in fs::read_dir(directory).into_iter().flatten() {
+        let path = entry.unwrap().path();
+        let name = format!("{name}/{}", path.file_name().unwrap().to_str().unwrap());
+        if path.is_dir() {
+            read(&path, &name, into);
+        } else {
+            into.insert(name, fs::read(&path).unwrap());
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! What operators write: the registry, the policy, and the templates on a host.
+
+use super::{Edit, Row, row};
+use serde_json::{Value, json};
+
+const REGISTRY: &str = "tenants/registry.json";
+const POLICY: &str = ".gitops/config.yaml";
+const TEMPLATE: &str = "/usr/lib/bitbuilder/templates/tenant-container/metadata.json";
+const SIGNERS: [&str; 2] = [
+    "SHA256:4uOHXjhAPRnJ4aC0IZ6jJYmbY0j0UOaHbTzgLcqEyQM",
+    "SHA256:5uOHXjhAPRnJ4aC0IZ6jJYmbY0j0UOaHbTzgLcqEyQM",
+];
+const WEB: &str = "containers/web/config.yaml";
+
+pub(super) fn rows() -> Vec<Row> {
+    [registry(), allow(), policy(), template()].concat()
+}
+
+fn registry() -> Vec<Row> {
+    let set = |field, pointer, value| row("registry", field).set(REGISTRY, pointer, value);
+    let copied = |field, pointer, value| {
+        set(field, pointer, value).elsewhere("the commit that it leads to is deployed")
+    };
+    vec![
+        set("tenants[].id", "/tenants/1/id", json!("another")).set(
+            "other:metadata.json",
+            "/tenant/id",
+            json!("another"),
+        ),
+        set("tenants[].name", "/tenants/0/name", json!("The shop"))
+            .elsewhere("nothing: a name for people"),
+        copied(
+            "tenants[].repository",
+            "/tenants/1/repository",
+            json!("file:///var/lib/bitbuilder/git/other.git"),
+        ),
+        copied("tenants[].ref", "/tenants/0/ref", json!("refs/heads/main")),
+        set("tenants[].enabled", "/tenants/1/enabled", json!(false)),
+        set("tenants[].limits.cpu", "/tenants/0/limits/cpu", json!(2)),
+        set(
+            "tenants[].limits.memory",
+            "/tenants/0/limits/memory",
+            json!("4G"),
+        ),
+        set(
+            "tenants[].limits.tasks",
+            "/tenants/0/limits/tasks",
+            json!(1500),
+        ),
+        set(
+            "tenants[].limits.storage",
+            "/tenants/0/limits/storage",
+            json!("45G"),
+        )
+        .says("limit-not-enforced", "storage"),
+        set(
+            "tenants[].limits.machines",
+            "/tenants/0/limits/machines",
+            json!(0),
+        ),
+        set(
+            "tenants[].limits.containers",
+            "/tenants/0/limits/containers",
+            json!(1),
+        ),
+        set(
+            "tenants[].verify.commits",
+            "/tenants/0/verify",
+            json!({ "commits": "warn", "signers": [SIGNERS[0]] }),
+        )
+        .says("not-available", "signature verification"),
+        set(
+            "tenants[].verify.signers",
+            "/tenants/0/verify/signers",
+            json!([SIGNERS[1]]),
+        )
+        .first(
+            REGISTRY,
+            "/tenants/0/verify",
+            json!({ "commits": "warn", "signers": [SIGNERS[0]] }),
+        )
+        .says("not-available", "signature verification"),
+        set(
+            "tenants[].placement",
+            "/tenants/1/placement",
+            json!(["zone=eu*"]),
+        ),
+    ]
+}
+
+fn allow() -> Vec<Row> {
+    let forbid = |field, pointer| row("registry", field).set(REGISTRY, pointer, json!(false));
+    let with = |mut row: Row, path, text: &str| {
+        let text = super::File::Text(text.to_owned());
+        row.before.push(Edit::Write(path, text));
+        row
+    };
+    vec![
+        forbid("tenants[].allow.machines", "/tenants/0/allow/machines"),
+        forbid("tenants[].allow.containers", "/tenants/0/allow/containers"),
+        with(
+            forbid("tenants[].allow.portable", "/tenants/0/allow/portable"),
+            "services/exporter.portable.raw",
+            "raw\n",
+        ),
+        forbid("tenants[].allow.users", "/tenants/0/allow/users"),
+        with(
+            forbid("tenants[].allow.hooks", "/tenants/0/allow/hooks"),
+            "scripts/post-provision.sh",
+            "exit 0\n",
+        ),
+        row("registry", "tenants[].allow.publish").set(
+            REGISTRY,
+            "/tenants/0/allow/publish",
+            json!(["tcp/9000"]),
+        ),
+        row("registry", "tenants[].allow.networks").set(
+            REGISTRY,
+            "/tenants/0/allow/networks",
+            json!(["isolated-bridge"]),
+        ),
+    ]
+}
+
+fn policy() -> Vec<Row> {
+    let set = |field, pointer, value: Value| row("policy", field).set(POLICY, pointer, value);
+    let fresh = "new allocations are made from it";
+    vec![
+        set("sync.interval", "/sync/interval", json!("1min"))
+            .says("not-available", "sync.interval"),
+        set("sync.jitter", "/sync/jitter", json!("1min")).says("not-available", "sync.jitter"),
+        set("sync.timeout", "/sync/timeout", json!("1min")).elsewhere("the next fetch keeps to it"),
+        set(
+            "verify.commits",
+            "/verify",
+            json!({ "commits": "warn", "signers": [SIGNERS[0]] }),
+        )
+        .says("not-available", "signature verification"),
+        set("verify.signers", "/verify/signers", json!([SIGNERS[1]]))
+            .first(
+                POLICY,
+                "/verify",
+                json!({ "commits": "warn", "signers": [SIGNERS[0]] }),
+            )
+            .says("not-available", "signature verification"),
+        set("pools.ipv4", "/pools/ipv4", json!("10.128.0.0/9")),
+        set("pools.ipv6", "/pools/ipv6", json!("fd12:3456::/32")).elsewhere(fresh),
+        set("pools.vni", "/pools/vni", json!("100000-199999")).says("not-available", "pools.vni"),
+        set("pools.vlan", "/pools/vlan", json!("2000-2999")).says("not-available", "pools.vni"),
+        set("pools.wireguard", "/pools/wireguard", json!("50000-50999"))
+            .says("not-available", "pools.vni"),
+        set("pools.trunks", "/pools/trunks", json!(["eno1"])).says("not-available", "pools.vni"),
+        set("storage.quota", "/storage/quota", json!("btrfs"))
+            .says("not-available", "storage.quota"),
+        set("storage.encrypt", "/storage/encrypt", json!(true)),
+        set("retention.generations", "/retention/generations", json!(20))
+            .elsewhere("older generations go after the next change"),
+        set(
+            "retention.removedTenants",
+            "/retention/removedTenants",
+            json!("2w"),
+        )
+        .elsewhere("data of removed tenants goes after it"),
+        set(
+            "notifications[].webhook",
+            "/notifications",
+            json!([{ "webhook": "https://hooks.example/b" }]),
+        )
+        .first(
+            POLICY,
+            "/notifications",
+            json!([{ "webhook": "https://hooks.example/a" }]),
+        )
+        .says("not-available", "notifications"),
+        set(
+            "notifications[].events",
+            "/notifications/0/events",
+            json!(["applied"]),
+        )
+        .first(
+            POLICY,
+            "/notifications",
+            json!([{ "webhook": "https://hooks.example/a" }]),
+        )
+        .says("not-available", "notifications"),
+        set(
+            "templates.*.repository",
+            "/templates/php/repository",
+            json!("https://git.example/b.git"),
+        )
+        .first(
+            POLICY,
+            "/templates",
+            json!({ "php": { "repository": "https://git.example/a.git" } }),
+        )
+        .says("not-available", "templates"),
+        set("templates.*.ref", "/templates/php/ref", json!("v2"))
+            .first(
+                POLICY,
+                "/templates",
+                json!({ "php": { "repository": "https://git.example/a.git" } }),
+            )
+            .says("not-available", "templates"),
+        set("hooks.timeout", "/hooks/timeout", json!("30s")).says("not-available", "hooks.timeout"),
+    ]
+}
+
+/// Files of the host itself; what they say counts from the next pass on.
+fn template() -> Vec<Row> {
+    let set = |field, pointer, value: Value| row("template", field).set(TEMPLATE, pointer, value);
+    let label =
+        |row: Row| row.elsewhere("nothing on a host: `bbctl template validate` looks at it");
+    // One who says nothing gets the defaults.
+    let default = |row: Row| {
+        let mut row = row;
+        row.before.push(Edit::Unset(WEB, "/resources"));
+        row.before
+            .push(Edit::Delete("infrastructure/resource-limits.yaml"));
+        row
+    };
+    vec![
+        set("template.name", "/template/name", json!("else")),
+        set("template.type", "/template/type", json!("machine")),
+        label(set("template.version", "/template/version", json!("9.9"))),
+        label(set(
+            "requirements.systemd_version",
+            "/requirements/systemd_version",
+            json!(">=259"),
+        )),
+        label(set(
+            "requirements.kernel",
+            "/requirements/kernel",
+            json!(">=6.1"),
+        )),
+        label(set(
+            "requirements.features",
+            "/requirements/features",
+            json!(["cgroups-v2"]),
+        )),
+        default(set(
+            "defaults.resources.cpu",
+            "/defaults/resources/cpu",
+            json!(0.7),
+        )),
+        default(set(
+            "defaults.resources.memory",
+            "/defaults/resources/memory",
+            json!("300M"),
+        )),
+        default(set(
+            "defaults.resources.tasks",
+            "/defaults/resources/tasks",
+            json!(77),
+        )),
+        label(set(
+            "defaults.resources.storage",
+            "/defaults/resources/storage",
+            json!("3G"),
+        )),
+        label(set(
+            "defaults.network.mode",
+            "/defaults/network/mode",
+            json!("isolated-bridge"),
+        )),
+        label(set(
+            "defaults.network.management_interface",
+            "/defaults/network/management_interface",
+            json!(true),
+        )),
+    ]
+}

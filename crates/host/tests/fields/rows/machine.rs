@@ -1,0 +1,122 @@
+//! `machines/*/config.yaml`: virtual machines are not run yet, and a finding says so of each.
+
+use super::{Row, row};
+use serde_json::{Value, json};
+
+const FILE: &str = "machines/router/config.yaml";
+
+pub(super) fn rows() -> Vec<Row> {
+    let set = |field, pointer, value: Value| {
+        let row = row("machine", field).set(FILE, pointer, value);
+        row.says("vm-not-available", "`router`")
+    };
+    let image = |field, value| set(field, "/image", value);
+    let command = |row: Row| row.first(FILE, "/command", json!(["/bin/server"]));
+    let health = |field, value| set(field, "/health", value);
+    vec![
+        image("image.template", json!({ "template": "tenant-machine" })),
+        image(
+            "image.url",
+            json!({ "url": "https://images.example/a.raw", "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08" }),
+        ),
+        image(
+            "image.sha256",
+            json!({ "url": "https://images.example/a.raw", "sha256": "0f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08" }),
+        ),
+        image(
+            "image.oci",
+            json!({ "oci": "registry.example/team/job:1.2" }),
+        ),
+        image("image.path", json!({ "path": "disk.raw" })),
+        image("image.ddi", json!({ "ddi": "other.raw" }))
+            .write("machines/router/other.raw", "raw\n"),
+        set("image.verify", "/image/verify", json!("voa")),
+        set("boot", "/boot", json!(true)),
+        set("command", "/command", json!(["/bin/server"])),
+        set("env.*", "/env/COLOR", json!("blue")),
+        command(set("user", "/user", json!("daemon"))),
+        command(set("workdir", "/workdir", json!("/srv"))),
+        set("resources.cpu", "/resources/cpu", json!(2)),
+        set("resources.memory", "/resources/memory", json!("2G")),
+        set("resources.storage", "/resources/storage", json!("2G")),
+        set("resources.tasks", "/resources/tasks", json!(100)),
+        set("networks[].network", "/networks/0/network", json!("back")).first(
+            FILE,
+            "/networks",
+            json!([{ "network": "default" }]),
+        ),
+        set(
+            "networks[].address",
+            "/networks/0/address",
+            json!("10.64.50.40"),
+        )
+        .first(FILE, "/networks", json!([{ "network": "default" }])),
+        set(
+            "networks[].mac",
+            "/networks/0/mac",
+            json!("02:00:00:00:00:0c"),
+        )
+        .first(FILE, "/networks", json!([{ "network": "default" }])),
+        set("volumes[].name", "/volumes/0/name", json!("moved")).first(
+            FILE,
+            "/volumes",
+            json!([{ "name": "data", "mount": "/data" }]),
+        ),
+        set("volumes[].mount", "/volumes/0/mount", json!("/srv")).first(
+            FILE,
+            "/volumes",
+            json!([{ "name": "data", "mount": "/data" }]),
+        ),
+        set("volumes[].size", "/volumes/0/size", json!("1G")).first(
+            FILE,
+            "/volumes",
+            json!([{ "name": "data", "mount": "/data" }]),
+        ),
+        set("volumes[].readOnly", "/volumes/0/readOnly", json!(true)).first(
+            FILE,
+            "/volumes",
+            json!([{ "name": "data", "mount": "/data" }]),
+        ),
+        set(
+            "credentials.*.encrypted",
+            "/credentials/token/encrypted",
+            json!("token.cred"),
+        ),
+        set("extensions", "/extensions", json!(["tools"])),
+        set("dependsOn", "/dependsOn", json!(["db"])),
+        set("restart", "/restart", json!("no")),
+        set("autostart", "/autostart", json!(false)),
+        health(
+            "health.script",
+            json!({ "script": "machines/router/vmlinuz" }),
+        ),
+        health("health.command", json!({ "command": ["/bin/true"] })),
+        health("health.tcp", json!({ "tcp": 22 })),
+        health("health.http.port", json!({ "http": { "port": 80 } })),
+        health(
+            "health.http.path",
+            json!({ "http": { "port": 80, "path": "/up" } }),
+        ),
+        health("health.interval", json!({ "tcp": 22, "interval": "7s" })),
+        health("health.timeout", json!({ "tcp": 22, "timeout": "3s" })),
+        health("health.retries", json!({ "tcp": 22, "retries": 5 })),
+        health(
+            "health.startPeriod",
+            json!({ "tcp": 22, "startPeriod": "9s" }),
+        ),
+        set("firmware", "/firmware", json!("uefi")),
+        set("secureBoot", "/secureBoot", json!(true)).first(FILE, "/firmware", json!("uefi")),
+        set("tpm", "/tpm", json!(true)),
+        set("kvm", "/kvm", json!("no")),
+        set("kernel", "/kernel", json!("vmlinuz"))
+            .first(FILE, "/firmware", json!("none"))
+            .first(FILE, "/kernel", json!("disk.raw")),
+        set("initrd", "/initrd", json!("vmlinuz"))
+            .first(FILE, "/firmware", json!("none"))
+            .first(FILE, "/kernel", json!("vmlinuz")),
+        set("cmdline", "/cmdline", json!("quiet")),
+        set("disk.size", "/disk/size", json!("20G")),
+        set("disk.format", "/disk/format", json!("qcow2")),
+        set("ephemeral", "/ephemeral", json!(true)),
+    ]
+}
