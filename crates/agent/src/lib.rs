@@ -2,6 +2,7 @@
 //!
 //! - [`role`]: which role a command line asks for. [`failure`]: errors and exit codes. [`console`]: output that never fails.
 //! - [`tenant`], [`network`], [`discover`]: what `setup-tenant@`, `tenant@`, `tenant-network@` and the late boot run.
+//! - [`judge`]: whether what was deployed stays.
 //! - [`sync`], [`progress`]: one pass, told to the journal or to a person.
 //! - [`health`]: checks of workloads and waiting for them. [`enter`]: a command inside a container, confined as its
 //!   processes are. [`child`]: a program with limits on time and output.
@@ -14,6 +15,7 @@ pub mod enter;
 pub mod failure;
 pub mod health;
 pub mod hooks;
+pub mod judge;
 pub mod network;
 pub mod progress;
 pub mod registry;
@@ -52,6 +54,7 @@ fn run(role: Role) -> Result<ExitCode> {
         Role::CleanUp(id) => tenant::clean_up(&host, &id)?,
         Role::SetUpNetwork(id) => network::set_up(&host, &id)?,
         Role::TearDownNetwork(id) => network::tear_down(&host, &id)?,
+        Role::Judge(id) => judge::run(&host, &id, console)?,
         Role::Sync(options) => sync::run(&host, &options, console)?,
         Role::Health(Health::Check { machine }) => health::check(&host, &machine, console)?,
         Role::Health(Health::Wait { tenant, workload }) => health::wait(&host, &tenant, &workload)?,

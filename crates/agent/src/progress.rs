@@ -7,7 +7,7 @@ use bitbuilder_core::model::Name;
 use bitbuilder_core::plan::{Action, Plan, TextOptions, text};
 use bitbuilder_core::report::{escape, render_findings};
 use bitbuilder_host::apply::{self, StepResult};
-use bitbuilder_host::observe::{Health, TenantStatus};
+use bitbuilder_host::observe::{Health, SyncState, TenantStatus};
 use bitbuilder_host::reconcile::{Event, PassError, Report, SystemReport, TenantReport, Verdict};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,7 +17,7 @@ pub struct Progress<'a> {
     console: &'a Console,
     /// Whether a person waits: everything is said, not only how it ended.
     verbose: bool,
-    finished: BTreeSet<Name>,
+    finished: BTreeSet<(Name, &'static str)>,
 }
 
 impl<'a> Progress<'a> {
@@ -69,7 +69,9 @@ impl<'a> Progress<'a> {
     }
 
     fn tenant(&mut self, report: &TenantReport) {
-        if !self.finished.insert(report.tenant.clone()) {
+        // A tenant that was deployed may be rolled back in the same pass.
+        let said = (report.tenant.clone(), word(report.verdict));
+        if !self.finished.insert(said) {
             return;
         }
         // Who pushed has read the warnings when the push was judged.
@@ -116,9 +118,17 @@ pub(crate) fn health(status: &TenantStatus) -> String {
         Health::Stopped => "stopped",
         Health::Unknown => "unknown",
     };
-    match &status.reason {
-        Some(reason) => format!("{}: {word}: {}", status.id, escape(reason)),
-        None => format!("{}: {word}", status.id),
+    let attempt = match &status.window {
+        Some(window) if window.attempt > 1 => {
+            format!(", try {} of {}", window.attempt, window.tries)
+        }
+        _ => String::new(),
+    };
+    let id = &status.id;
+    match status.reason.as_deref().map(escape) {
+        Some(reason) if status.sync == SyncState::RolledBack => format!("{id}: {reason} ({word})"),
+        Some(reason) => format!("{id}: {word}{attempt}: {reason}"),
+        None => format!("{id}: {word}{attempt}"),
     }
 }
 
@@ -176,6 +186,7 @@ fn word(verdict: Verdict) -> &'static str {
         Verdict::Failed => "failed",
         Verdict::Suspended => "suspended",
         Verdict::Removed => "removed",
+        Verdict::RolledBack => "rolled back",
     }
 }
 

@@ -18,6 +18,7 @@ Usage: agent ROLE [ARGUMENT...], or by a link that is called as the role.
   tenant-cleanup ID                 forgets health results (tenant@)
   setup-tenant-network ID           bridges and packet rules of the current generation (tenant-network@)
   teardown-tenant-network ID        takes them away
+  tenant-rollback ID                judges what was deployed, and goes back (tenant-rollback@)
   git-sync [--no-fetch] [--progress] [--trigger WORD] [ID]
                                     one pass, for all tenants or one (bitbuilder-sync, bitbuilder-sync@); WORD
                                     says what caused it: boot, timer, path, push[:UID], webhook[:DELIVERY],
@@ -51,6 +52,8 @@ pub enum Role {
     SetUpNetwork(Name),
     /// `teardown-tenant-network`.
     TearDownNetwork(Name),
+    /// `tenant-rollback`.
+    Judge(Name),
     /// `git-sync`.
     Sync(Sync),
     /// `tenant-health`.
@@ -119,6 +122,7 @@ fn is_role(name: &str) -> bool {
             | "tenant-cleanup"
             | "setup-tenant-network"
             | "teardown-tenant-network"
+            | "tenant-rollback"
             | "git-sync"
             | "tenant-health"
             | "tenant-discover"
@@ -144,6 +148,7 @@ fn role_with(role: &str, words: &[&str]) -> Result<Role> {
         "tenant-cleanup" => tenant(Role::CleanUp),
         "setup-tenant-network" => tenant(Role::SetUpNetwork),
         "teardown-tenant-network" => tenant(Role::TearDownNetwork),
+        "tenant-rollback" => tenant(Role::Judge),
         "git-sync" => sync(words).map(Role::Sync),
         "tenant-health" => health(words).map(Role::Health),
         "tenant-discover" => plain(Role::Discover),

@@ -5,12 +5,14 @@ use crate::failure::{Failure, Result};
 use crate::progress::{self, Progress};
 use bitbuilder_core::model::Name;
 use bitbuilder_host::host::Host;
-use bitbuilder_host::observe;
+use bitbuilder_host::observe::{self, Health, SyncState, TenantStatus};
 use bitbuilder_host::reconcile::{self, Options, Report, Scope, Trigger, Verdict};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long a person who pushed is kept waiting until it is decided whether it works.
 const PATIENCE: Duration = Duration::from_secs(300);
+/// The same while windows are open: they have an end, which the operator's policy sets.
+const LONGEST: Duration = Duration::from_secs(3600);
 
 /// Arguments of `git-sync`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,26 +55,43 @@ pub fn run(host: &dyn Host, sync: &Sync, console: &Console) -> Result {
         Err(error) => return Err(progress::pass_failure(error, console)),
     };
     progress.finish(&report);
-    if sync.progress {
-        settle(host, sync, &report, console)?;
-    }
-    if report.succeeded() {
+    let works = !sync.progress || settle(host, sync, &report, console)?;
+    if works && report.succeeded() {
         Ok(())
     } else {
         Err(Failure::said())
     }
 }
 
-/// Waits until it is decided how the tenants do that this pass was about, and says so.
-fn settle(host: &dyn Host, sync: &Sync, report: &Report, console: &Console) -> Result {
+/// Waits until it is decided how the tenants do that this pass was about, and says so. Whether what was deployed stays.
+fn settle(host: &dyn Host, sync: &Sync, report: &Report, console: &Console) -> Result<bool> {
     let concerned = report.tenants.iter().filter(|tenant| match tenant.verdict {
         Verdict::Applied => true,
+        // It did not start, and has its tries.
+        Verdict::Failed => tenant.generation.is_some(),
         Verdict::Unchanged => sync.tenant.is_some(),
         _ => false,
     });
+    let mut stays = true;
     for tenant in concerned {
-        let say = &mut |status: &observe::TenantStatus| console.say(&progress::health(status));
-        observe::wait_settled(host, &tenant.tenant, PATIENCE, say)?;
+        let say = &mut |status: &TenantStatus| console.say(&progress::health(status));
+        let deadline = Instant::now() + LONGEST;
+        let status = loop {
+            let status = observe::wait_settled(host, &tenant.tenant, PATIENCE, say)?;
+            // Nobody waits for the end of a window in which all is well.
+            if status.window.is_none() || works(&status) || Instant::now() >= deadline {
+                break status;
+            }
+        };
+        let left = status
+            .degraded
+            .as_ref()
+            .is_some_and(|degraded| degraded.left);
+        stays &= status.sync != SyncState::RolledBack && !left;
     }
-    Ok(())
+    Ok(stays)
+}
+
+fn works(status: &TenantStatus) -> bool {
+    matches!(status.health, Health::Healthy | Health::Stopped)
 }

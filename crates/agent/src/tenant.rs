@@ -7,7 +7,7 @@ use bitbuilder_core::artefact::{Manifest, UnitKind};
 use bitbuilder_core::model::Name;
 use bitbuilder_host::generations;
 use bitbuilder_host::host::{Host, HostError, UnitState};
-use bitbuilder_host::reconcile::{self, Options, Scope, Starts, Trigger};
+use bitbuilder_host::reconcile::{self, Options, Scope, Starts, TenantState, Trigger};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
@@ -50,6 +50,7 @@ pub fn manage(host: &dyn Host, id: &Name, console: &Console) -> Result {
     let manifest = generations::read_current(host.root(), id)
         .map_err(|error| damaged(id, error))?
         .ok_or_else(|| no_generation(id, "so there is nothing to start"))?;
+    watch(host, id)?;
     let names: Vec<&str> = wanted(&manifest).collect();
     if names.is_empty() {
         return Ok(());
@@ -61,6 +62,15 @@ pub fn manage(host: &dyn Host, id: &Name, console: &Console) -> Result {
     }
     console.say(&format!("starting {}", missing.join(" ")));
     host.start_no_block(&missing)?;
+    Ok(())
+}
+
+/// A generation that was being tried when the host went down is tried from the beginning.
+fn watch(host: &dyn Host, id: &Name) -> Result {
+    let state = TenantState::read(host.root(), id)?;
+    if state.window.is_some() || state.returning.is_some() {
+        host.start_no_block(&[reconcile::judge_unit(id)])?;
+    }
     Ok(())
 }
 

@@ -33,6 +33,7 @@ scenarios! {
     rewind: "tests/scenarios/rewind.md",
     registry: "tests/scenarios/registry.md",
     plan: "tests/scenarios/plan.md",
+    health: "tests/scenarios/health.md",
     operator: "docs/operator.md",
     tenant: "docs/tenant.md",
     changes: "docs/changes.md",

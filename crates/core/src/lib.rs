@@ -8,6 +8,7 @@
 //! - [`render`]: desired state and allocations to [`artefact`]s, through the one writer in [`unitfile`].
 //! - [`lint`]: checks of the rendered set before anything is switched.
 //! - [`plan`]: two sets of artefacts to steps with reasons.
+//! - [`window`]: whether a generation that was deployed works, and what follows.
 //! - [`report`]: findings, plans and status for people and for programs.
 //!
 //! Beside them, [`sync`]: when repositories are asked.
@@ -30,6 +31,7 @@ pub mod resolve;
 pub mod sync;
 pub mod tree;
 pub mod unitfile;
+pub mod window;
 
 #[cfg(test)]
 mod sample;

@@ -71,6 +71,21 @@ pub enum HistoryEvent {
         from: u64,
         /// To this number.
         to: u64,
+        /// Why, when the host did it; `None` is an operator's.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
+    /// A generation has shown that it works, or works again.
+    Healthy {
+        /// Its number.
+        generation: u64,
+    },
+    /// The current generation does not work.
+    Degraded {
+        /// Its number.
+        generation: u64,
+        /// Why.
+        reason: String,
     },
     /// Passes leave it alone from now on.
     Suspended {

@@ -14,6 +14,21 @@ pub trait Host: Send + core::marker::Sync {
     /// Seconds since the epoch.
     fn now(&self) -> u64;
 
+    /// Milliseconds of a clock that nobody sets and that goes on from start to start of the host.
+    fn uptime(&self) -> u64;
+
+    /// Has `unit`, a service, started after each of `delays` (milliseconds); what was asked for it before is forgotten.
+    ///
+    /// # Errors
+    /// When the manager refuses.
+    fn start_later(&self, unit: &str, delays: &[u64]) -> Result<(), HostError>;
+
+    /// Forgets what [`Host::start_later`] asked for `unit`, if anything.
+    ///
+    /// # Errors
+    /// When the manager refuses.
+    fn forget_later(&self, unit: &str) -> Result<(), HostError>;
+
     /// What it can do: version of systemd, cgroup controllers, machine tags.
     ///
     /// # Errors

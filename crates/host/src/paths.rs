@@ -88,6 +88,11 @@ impl HostRoot {
             .join(format!("{workload}.json"))
     }
 
+    /// When the window of a tenant's generation began: gone with a restart of the host, as what runs is.
+    pub fn window(&self, id: &Name) -> PathBuf {
+        self.runtime().join("window").join(format!("{id}.json"))
+    }
+
     /// Directory of networkd's runtime configuration.
     pub fn network(&self) -> PathBuf {
         self.join("/run/systemd/network")

@@ -19,6 +19,7 @@ pub const ROLES: &[&str] = &[
     "tenant-cleanup",
     "setup-tenant-network",
     "teardown-tenant-network",
+    "tenant-rollback",
     "git-sync",
     "tenant-health",
     "tenant-discover",

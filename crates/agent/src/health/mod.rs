@@ -16,7 +16,8 @@ use crate::failure::Result;
 use bitbuilder_core::model::Check;
 use bitbuilder_core::report::escape;
 use bitbuilder_host::host::Host;
-use bitbuilder_host::observe::health::{read_result, write_result};
+use bitbuilder_host::observe::health::{CheckResult, read_result, write_result};
+use bitbuilder_host::reconcile;
 use state::{Moment, Outcome};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -48,15 +49,19 @@ pub fn check(host: &dyn Host, machine: &str, console: &Console) -> Result {
     let now = host.now();
     let moment = Moment {
         invocation: &before.id,
+        check: &target.digest,
         now,
         starting: now < before.since + target.check.health.start_period.0.div_ceil(1000),
     };
     let retries = target.check.health.retries;
     let next = state::next(previous.as_ref(), &moment, retries, &outcome);
     write_result(root, tenant, workload, &next)?;
-    let known = state::counts(previous.as_ref(), &before.id).and_then(|result| result.healthy);
+    let counts = |result: &CheckResult| result.counts_for(&before.id, &target.digest);
+    let known = previous.filter(counts).and_then(|result| result.healthy);
     if known != next.healthy {
         announce(&target, next.healthy, &next.message, console);
+        // Whether that ends a window, or what worked does not any more, is decided where all is known.
+        host.start_no_block(&[reconcile::judge_unit(tenant)])?;
     }
     Ok(())
 }

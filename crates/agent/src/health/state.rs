@@ -11,15 +11,12 @@ pub type Outcome = Result<String, String>;
 pub struct Moment<'a> {
     /// Invocation of the workload's unit.
     pub invocation: &'a str,
+    /// What tells the check from another.
+    pub check: &'a str,
     /// Seconds since the epoch.
     pub now: u64,
     /// Whether the start period goes on.
     pub starting: bool,
-}
-
-/// The result that counts for `invocation`: none of an earlier one does.
-pub fn counts<'r>(result: Option<&'r CheckResult>, invocation: &str) -> Option<&'r CheckResult> {
-    result.filter(|result| result.invocation == invocation)
 }
 
 /// The result after `outcome`. One success makes a workload healthy; `retries` failures in a row, at least one, make it
@@ -30,7 +27,8 @@ pub fn next(
     retries: u64,
     outcome: &Outcome,
 ) -> CheckResult {
-    let previous = counts(previous, moment.invocation);
+    let counts = |result: &&CheckResult| result.counts_for(moment.invocation, moment.check);
+    let previous = previous.filter(counts);
     let known = previous.and_then(|result| result.healthy);
     let before = previous.map_or(0, |result| result.failures);
     let (healthy, failures) = match outcome {
@@ -50,6 +48,7 @@ pub fn next(
     CheckResult {
         format: FORMAT,
         invocation: moment.invocation.to_owned(),
+        check: moment.check.to_owned(),
         healthy,
         failures,
         since,
@@ -71,6 +70,7 @@ mod tests {
         for (now, outcome) in (100..).zip(outcomes.chars()) {
             let moment = Moment {
                 invocation: "one",
+                check: "it",
                 now,
                 starting: matches!(outcome, 's'),
             };
@@ -122,6 +122,7 @@ mod tests {
     fn another_invocation_starts_anew() {
         let moment = |invocation| Moment {
             invocation,
+            check: "it",
             now: 7,
             starting: false,
         };
@@ -130,6 +131,11 @@ mod tests {
         assert_eq!((first.healthy, first.failures), (Some(false), 1));
         let second = next(Some(&first), &moment("two"), 2, &bad);
         assert_eq!((second.healthy, second.failures), (None, 1));
+        let other = Moment {
+            check: "another",
+            ..moment("one")
+        };
+        assert_eq!(next(Some(&first), &other, 2, &bad).failures, 1);
         // Without retries one failure is enough.
         assert_eq!(next(None, &moment("one"), 0, &bad).healthy, Some(false));
     }

@@ -7,6 +7,7 @@ use bitbuilder_core::model::Name;
 use bitbuilder_core::render::HealthCheck;
 use bitbuilder_host::atomic;
 use bitbuilder_host::generations;
+use bitbuilder_host::observe::health::digest_of;
 use bitbuilder_host::paths::HostRoot;
 use std::fs;
 use std::io::ErrorKind;
@@ -22,6 +23,8 @@ pub struct Target {
     pub unit: String,
     /// Directory of the generation.
     pub generation: PathBuf,
+    /// What tells this check from another.
+    pub digest: String,
 }
 
 /// One run of a unit.
@@ -81,6 +84,7 @@ impl Target {
             check,
             unit: unit.to_owned(),
             generation,
+            digest: digest_of(manifest, workload).unwrap_or_default(),
         }))
     }
 

@@ -1,6 +1,5 @@
 //! Waiting for a workload that another one depends on.
 
-use super::state::counts;
 use super::target::{Target, unit_of};
 use crate::child::timespec;
 use crate::failure::{Failure, Result};
@@ -9,7 +8,7 @@ use bitbuilder_core::model::{Health, Name};
 use bitbuilder_core::report::escape;
 use bitbuilder_host::generations;
 use bitbuilder_host::host::{Host, HostError};
-use bitbuilder_host::observe::health::read_result;
+use bitbuilder_host::observe::health::{CheckResult, read_result};
 use bitbuilder_host::{atomic, paths::HostRoot};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
@@ -92,7 +91,8 @@ fn health(root: &HostRoot, target: &Target) -> Result<State> {
     // A result that is damaged will be replaced.
     let result = read_result(root, &target.check.tenant, &target.check.workload);
     let result = result.ok().flatten();
-    Ok(match counts(result.as_ref(), &invocation.id) {
+    let counts = |result: &CheckResult| result.counts_for(&invocation.id, &target.digest);
+    Ok(match result.filter(counts) {
         Some(result) if result.healthy == Some(true) => Ok(()),
         Some(result) => Err(format!("its last check said: {}", result.message)),
         None => Err("it was not checked yet".to_owned()),

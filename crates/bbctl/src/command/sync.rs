@@ -6,7 +6,7 @@ use crate::context::Context;
 use crate::error::{CommandError, Exit};
 use crate::view::report::{self, Progress};
 use bitbuilder_core::model::Name;
-use bitbuilder_host::observe::Health;
+use bitbuilder_host::observe::{Health, SyncState};
 use bitbuilder_host::reconcile::{Options, Report, Scope, Starts, Trigger, Verdict, pass};
 use clap::Args;
 use std::time::Duration;
@@ -84,7 +84,8 @@ impl Sync {
                     limit,
                     self.output.json,
                 )?;
-                healthy &= matches!(status.health, Health::Healthy | Health::Stopped);
+                healthy &= matches!(status.health, Health::Healthy | Health::Stopped)
+                    && status.sync != SyncState::RolledBack;
             }
         }
         Ok(healthy)

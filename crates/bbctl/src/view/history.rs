@@ -32,10 +32,21 @@ pub(crate) fn words(event: &HistoryEvent) -> (&'static str, Style, String) {
             Style::Bad,
             format!("commit {}: {error}", short(commit)),
         ),
-        HistoryEvent::RolledBack { from, to } => (
+        HistoryEvent::RolledBack { from, to, reason } => (
             "rolled back",
             Style::Warn,
-            format!("generation {from} -> {to}"),
+            match reason {
+                Some(reason) => format!("generation {from} -> {to}: {reason}"),
+                None => format!("generation {from} -> {to}"),
+            },
+        ),
+        HistoryEvent::Healthy { generation } => {
+            ("healthy", Style::Good, format!("generation {generation}"))
+        }
+        HistoryEvent::Degraded { generation, reason } => (
+            "degraded",
+            Style::Bad,
+            format!("generation {generation}: {reason}"),
         ),
         HistoryEvent::Suspended { reason } => ("suspended", Style::Warn, reason.clone()),
         HistoryEvent::Resumed => ("resumed", Style::Good, String::new()),

@@ -187,17 +187,19 @@ fn word(verdict: Verdict) -> (&'static str, Style) {
         Verdict::Failed => ("failed", Style::Bad),
         Verdict::Suspended => ("suspended", Style::Warn),
         Verdict::Removed => ("removed", Style::Warn),
+        Verdict::RolledBack => ("rolled back", Style::Bad),
     }
 }
 
 fn sum(report: &Report) -> String {
-    const ORDER: [Verdict; 7] = [
+    const ORDER: [Verdict; 8] = [
         Verdict::Applied,
         Verdict::Planned,
         Verdict::Removed,
         Verdict::Unchanged,
         Verdict::Suspended,
         Verdict::Refused,
+        Verdict::RolledBack,
         Verdict::Failed,
     ];
     let parts: Vec<String> = ORDER

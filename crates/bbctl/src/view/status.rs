@@ -8,7 +8,7 @@ use bitbuilder_core::finding::Finding;
 use bitbuilder_core::model::{Bytes, Limits, MilliCores};
 use bitbuilder_core::report::{escape, render_findings};
 use bitbuilder_host::observe::{
-    Health, HostStatus, SyncState, SystemStatus, TenantStatus, WorkloadStatus,
+    Health, HostStatus, SyncState, SystemStatus, TenantStatus, WindowStatus, WorkloadStatus,
 };
 use bitbuilder_host::reconcile::FetchFailure;
 use std::collections::BTreeMap;
@@ -50,7 +50,7 @@ pub(crate) fn all(ui: &Ui, status: &HostStatus) -> String {
             Cell::plain(tenant.commit.as_deref().map_or("-", short)),
             workloads(&tenant.workloads),
             Cell::plain(limits(&tenant.limits)),
-            Cell::plain(tenant.reason.as_deref().unwrap_or_default()),
+            Cell::plain(reason(tenant)),
         ]);
     }
     text.push_str(&table.text(ui));
@@ -74,6 +74,18 @@ pub(crate) fn one(ui: &Ui, tenant: &TenantStatus, sources: &BTreeMap<String, Str
         Cell::plain(tenant.commit.as_deref().unwrap_or("-")),
     ));
     lines.push(("Limits", Cell::plain(limits(&tenant.limits))));
+    if let Some(window) = &tenant.window {
+        lines.push(("Window", Cell::new(self::window(window), Style::Warn)));
+    }
+    if let Some(degraded) = &tenant.degraded {
+        let left = if degraded.left {
+            "; it is left as it is"
+        } else {
+            ""
+        };
+        let text = format!("since {}: {}{left}", utc(degraded.since), degraded.reason);
+        lines.push(("Degraded", Cell::new(text, Style::Bad)));
+    }
     if let Some(suspended) = &tenant.suspended {
         let text = format!("since {}: {}", utc(suspended.since), suspended.reason);
         lines.push(("Suspended", Cell::new(text, Style::Warn)));
@@ -155,6 +167,26 @@ fn failures(failed: &FetchFailure) -> String {
         format!(", next try after {}", utc(time))
     });
     format!("{times} since {}{next}", utc(failed.since))
+}
+
+/// Why it is not as it shall be, and until when that may change.
+fn reason(tenant: &TenantStatus) -> String {
+    let reason = tenant.reason.as_deref().unwrap_or_default();
+    match &tenant.window {
+        Some(open) if !matches!(tenant.health, Health::Healthy | Health::Stopped) => {
+            format!("{reason} (window {})", window(open))
+        }
+        _ => reason.to_owned(),
+    }
+}
+
+/// `until 2026-01-05 09:16:00, try 1 of 2`.
+fn window(window: &WindowStatus) -> String {
+    let until = match window.until {
+        Some(until) => format!("until {}", utc(until)),
+        None => "begins again".to_owned(),
+    };
+    format!("{until}, try {} of {}", window.attempt, window.tries)
 }
 
 fn workload_table(workloads: &[WorkloadStatus]) -> Table {

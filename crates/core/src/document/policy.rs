@@ -5,8 +5,8 @@ use super::scalar::{GitRef, GitUrl, IfName, Int, Line, Subnet6};
 use super::source::Span;
 use super::value;
 use crate::model::{
-    Millis, Name, Notification, Policy, Pools, Quota, Retention, Storage, Subnet4, Sync,
-    TemplateSource, Verify, VerifyCommits,
+    Degraded, HealthPolicy, Millis, Name, Notification, Policy, Pools, Quota, Retention, Storage,
+    Subnet4, Sync, TemplateSource, Verify, VerifyCommits,
 };
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -21,6 +21,11 @@ words!(Quota {
     "ext4-project" => Quota::Ext4Project,
     "xfs-project" => Quota::XfsProject,
     "none" => Quota::None,
+});
+
+words!(Degraded {
+    "report" => Degraded::Report,
+    "rollback" => Degraded::Rollback,
 });
 
 written! {
@@ -42,6 +47,8 @@ written! {
         optional "templates" templates: Table<TemplateDoc>,
         /// Rules for lifecycle scripts.
         optional "hooks" hooks: HooksDoc,
+        /// What a generation that was deployed has to show.
+        optional "health" health: HealthDoc,
     }
 }
 
@@ -133,6 +140,18 @@ written! {
     }
 }
 
+written! {
+    /// What a generation that was deployed has to show.
+    struct HealthDoc {
+        /// Time in which it has to be Healthy, for each try; 5min by default.
+        optional "window" window: Millis,
+        /// How often it is tried before the last good generation returns; 2 by default.
+        optional "tries" tries: Int<1, 10>,
+        /// What is done about one that was Healthy and is not any more; report by default.
+        optional "degraded" degraded: Degraded,
+    }
+}
+
 /// A range of numbers, `first-last`, within bounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Range<const MIN: u32, const MAX: u32>(u32, u32);
@@ -190,6 +209,7 @@ pub fn default_policy() -> Policy {
         notifications: Vec::new(),
         templates: Vec::new(),
         hook_timeout: Millis(60 * 1000),
+        health: HealthPolicy::default(),
     }
 }
 
@@ -224,7 +244,22 @@ pub(crate) fn policy(doc: PolicyDoc, cx: &mut Cx<'_>) -> Policy {
         at_least(&timeout, 1000, "1s", cx);
         policy.hook_timeout = timeout.value;
     }
+    if let Some(doc) = &doc.health {
+        health(&doc.value, &mut policy.health, cx);
+    }
     policy
+}
+
+fn health(doc: &HealthDoc, health: &mut HealthPolicy, cx: &mut Cx<'_>) {
+    if let Some(window) = &doc.window {
+        at_least(window, 1000, "1s", cx);
+        health.window = window.value;
+    }
+    health.tries = doc.tries.as_ref().map_or(health.tries, |n| n.value.0);
+    health.degraded = doc
+        .degraded
+        .as_ref()
+        .map_or(health.degraded, |word| word.value);
 }
 
 fn sync(doc: &SyncDoc, sync: &mut Sync, cx: &mut Cx<'_>) {

@@ -127,6 +127,40 @@ pub struct Policy {
     pub templates: Vec<TemplateSource>,
     /// Time limit of lifecycle scripts.
     pub hook_timeout: Millis,
+    /// What a generation that was deployed has to show.
+    #[serde(default)]
+    pub health: HealthPolicy,
+}
+
+/// What a generation that was deployed has to show, and what is done when it does not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HealthPolicy {
+    /// Time in which it has to be Healthy, for each try.
+    pub window: Millis,
+    /// How often it is tried before the last good generation returns, at least once.
+    pub tries: u64,
+    /// What is done about one that was Healthy and is not any more.
+    pub degraded: Degraded,
+}
+
+impl Default for HealthPolicy {
+    fn default() -> Self {
+        Self {
+            window: Millis(5 * 60 * 1000),
+            tries: 2,
+            degraded: Degraded::Report,
+        }
+    }
+}
+
+/// What is done about a generation that was Healthy and is not any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Degraded {
+    /// It is said.
+    Report,
+    /// It gets its tries, and then the generation that was Healthy before it returns.
+    Rollback,
 }
 
 /// When to fetch.

@@ -3,7 +3,7 @@
 use super::causes::Cause;
 use super::{Action, Input, Phase, Plan, Step};
 use super::{changes, prepare, start, stop, waiting};
-use crate::artefact::UpdateClass;
+use crate::artefact::{Manifest, UpdateClass};
 
 /// What has to be done so that `input.target` runs in place of what is there.
 ///
@@ -33,6 +33,28 @@ pub fn plan(input: &Input<'_>) -> Plan {
         changes: changes::listed(input, &files),
         findings: input.findings.to_vec(),
         waiting,
+    }
+}
+
+/// `units` of the current generation stop, whatever they do, and start again.
+pub fn restart(current: &Manifest, units: Vec<String>, reason: &str) -> Plan {
+    let cause = Cause::plain(UpdateClass::Restart, reason);
+    let stop = Action::Stop {
+        units: units.clone(),
+    };
+    let steps = vec![
+        cause.step(Phase::Stop, stop),
+        cause.step(Phase::Start, Action::Start { units }),
+    ];
+    Plan {
+        tenant: current.tenant.clone(),
+        from: Some(current.number),
+        to: Some(current.number),
+        commit: Some(current.commit.clone()),
+        steps,
+        changes: Vec::new(),
+        findings: Vec::new(),
+        waiting: Vec::new(),
     }
 }
 

@@ -103,6 +103,7 @@ mod tests {
             notifications: Vec::new(),
             templates: Vec::new(),
             hook_timeout: Millis(60_000),
+            health: HealthPolicy::default(),
         }
     }
 

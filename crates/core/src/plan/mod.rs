@@ -1,6 +1,7 @@
 //! From one generation to another: steps with reasons. Everything is decided here; execution makes no choice.
 //!
 //! - [`plan`] decides, from an [`Input`]; [`is_same`] tells whether a new generation is needed at all.
+//! - [`restart`] is the plan that starts units of a generation anew.
 //! - [`inputs_hash`] tells whether the compiler has to run at all.
 //! - [`text`] shows a [`Plan`] to people; for programs it is serde's.
 
@@ -17,7 +18,7 @@ mod text;
 mod waiting;
 mod words;
 
-pub use decide::plan;
+pub use decide::{plan, restart};
 pub use input::{Input, is_same};
 pub use inputs::{COMPILER, Inputs, inputs_hash};
 pub use text::{TextOptions, text};

@@ -8,23 +8,19 @@ use bitbuilder_core::model::Name;
 use std::fs;
 use std::io::ErrorKind;
 
-/// Deletes the oldest generations until `keep` are left; `current` and `last_good` stay in any case. Returns what went.
+/// Deletes the oldest generations until `keep` are left; `current` and those that are `needed` stay in any case. Returns
+/// what went.
 ///
 /// # Errors
 /// When a file operation fails; what is left is complete.
-pub fn prune(
-    root: &HostRoot,
-    id: &Name,
-    keep: u64,
-    last_good: Option<u64>,
-) -> Result<Vec<u64>, HostError> {
+pub fn prune(root: &HostRoot, id: &Name, keep: u64, needed: &[u64]) -> Result<Vec<u64>, HostError> {
     let current = current(root, id)?;
     let numbers = list(root, id)?;
     let keep = usize::try_from(keep.max(1)).unwrap_or(usize::MAX);
     let excess = numbers.len().saturating_sub(keep);
     let old: Vec<u64> = numbers
         .into_iter()
-        .filter(|number| Some(*number) != current && Some(*number) != last_good)
+        .filter(|number| Some(*number) != current && !needed.contains(number))
         .take(excess)
         .collect();
     for number in &old {

@@ -183,9 +183,9 @@ fn pruning_keeps_what_runs_and_what_was_good() {
         put(&root, number, "x").unwrap();
     }
     switch(&root, &id, 2).unwrap();
-    assert_eq!(prune(&root, &id, 3, Some(1)).unwrap(), [3, 4, 5]);
+    assert_eq!(prune(&root, &id, 3, &[1]).unwrap(), [3, 4, 5]);
     assert_eq!(list(&root, &id).unwrap(), [1, 2, 6]);
-    assert_eq!(prune(&root, &id, 0, None).unwrap(), [1, 6]);
+    assert_eq!(prune(&root, &id, 0, &[]).unwrap(), [1, 6]);
     assert_eq!(list(&root, &id).unwrap(), [2]);
     assert!(remove(&root, &id, 2).is_err());
 }
@@ -208,7 +208,7 @@ proptest! {
                     Err(error) => prop_assert!(false, "{}", error),
                 },
                 2 => prop_assert_eq!(switch(&root, &id, number).is_ok(), model.contains_key(&number)),
-                _ => for gone in prune(&root, &id, number, None).unwrap() {
+                _ => for gone in prune(&root, &id, number, &[]).unwrap() {
                     prop_assert!(current(&root, &id).unwrap() != Some(gone));
                     model.remove(&gone);
                 },

@@ -3,11 +3,11 @@
 use super::{MANIFEST, read_manifest};
 use crate::host::HostError;
 use crate::paths::HostRoot;
-use bitbuilder_core::artefact::FileRecord;
+use bitbuilder_core::artefact::{FileRecord, UpdateClass, hash};
 use bitbuilder_core::digest::sha256;
 use bitbuilder_core::model::Name;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
@@ -75,6 +75,32 @@ pub fn verify(root: &HostRoot, id: &Name, number: u64) -> Result<Vec<Damage>, Ho
         });
     damages.extend(foreign);
     Ok(damages)
+}
+
+/// [`bitbuilder_core::artefact::hash`] of what is on the disk now.
+///
+/// # Errors
+/// When the generation is unreadable.
+pub fn tree_hash(root: &HostRoot, id: &Name, number: u64) -> Result<String, HostError> {
+    let directory = root.generation(id, number);
+    let mut found = BTreeSet::new();
+    collect(&directory, &directory, &mut found)?;
+    found.remove(MANIFEST);
+    let record = |relative: String| {
+        let path = directory.join(&relative);
+        let metadata = fs::symlink_metadata(&path).map_err(HostError::file(&path))?;
+        let content = fs::read(&path).map_err(HostError::file(&path))?;
+        let record = FileRecord {
+            sha256: sha256(&content),
+            mode: metadata.permissions().mode() & 0o7777,
+            origin: None,
+            unit: None,
+            class: UpdateClass::Live,
+        };
+        Ok((relative, record))
+    };
+    let files: Result<BTreeMap<_, _>, HostError> = found.into_iter().map(record).collect();
+    Ok(hash(&files?))
 }
 
 fn check_file(path: &Path, record: &FileRecord) -> Result<Option<DamageKind>, HostError> {

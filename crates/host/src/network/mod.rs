@@ -59,6 +59,26 @@ fn refresh_names(host: &dyn Host, id: &Name) -> Result<(), HostError> {
     Ok(())
 }
 
+/// Files of the current generation of `id` that are not in place as they are; none while its network is not set up.
+///
+/// # Errors
+/// When a file is unreadable.
+pub fn misplaced(host: &dyn Host, id: &Name) -> Result<Vec<String>, HostError> {
+    if Placed::read(host.root(), id)?.is_nothing() {
+        return Ok(Vec::new());
+    }
+    let directory = host.root().network();
+    let files = plain_files(&host.root().current(id).join("network"))?;
+    let is_other = |(name, content): &(String, Vec<u8>)| {
+        std::fs::read(directory.join(name)).ok().as_ref() != Some(content)
+    };
+    Ok(files
+        .into_iter()
+        .filter(is_other)
+        .map(|(name, _)| name)
+        .collect())
+}
+
 /// Takes away everything that [`load`] put in place for `id`.
 ///
 /// # Errors

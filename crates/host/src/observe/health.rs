@@ -3,6 +3,7 @@
 use crate::atomic;
 use crate::host::HostError;
 use crate::paths::HostRoot;
+use bitbuilder_core::artefact::Manifest;
 use bitbuilder_core::model::Name;
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +14,9 @@ pub struct CheckResult {
     pub format: u64,
     /// Invocation of the workload's unit that was checked: a result of an earlier one does not count.
     pub invocation: String,
+    /// [`digest_of`] the check: a result of another one does not count either.
+    #[serde(default)]
+    pub check: String,
     /// `None` during the start period, while nothing is decided.
     pub healthy: Option<bool>,
     /// Failures in a row.
@@ -23,6 +27,23 @@ pub struct CheckResult {
     pub checked: u64,
     /// What it said, for people.
     pub message: String,
+}
+
+impl CheckResult {
+    /// Whether it says something about this run of the workload, and answers this check.
+    pub fn counts_for(&self, invocation: &str, check: &str) -> bool {
+        self.invocation == invocation && self.check == check
+    }
+}
+
+/// What tells one check of `workload` from another; `None` when it has none.
+pub fn digest_of(manifest: &Manifest, workload: &Name) -> Option<String> {
+    let digest = |kind| manifest.files.get(&format!("health/{workload}.{kind}"));
+    let check = digest("json")?;
+    Some(match digest("sh") {
+        Some(script) => format!("{} {}", check.sha256, script.sha256),
+        None => check.sha256.clone(),
+    })
 }
 
 /// The last result; `None` when there was no check since the host started.

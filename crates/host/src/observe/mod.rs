@@ -20,8 +20,9 @@ pub use facts::facts;
 pub(crate) use facts::facts_of;
 pub use presence::{Presence, observed};
 pub(crate) use presence::{finished, may_end};
+pub(crate) use status::standings;
 pub use status::{
-    Health, HostStatus, SyncState, SystemStatus, TenantStatus, WorkloadStatus, status,
+    Health, HostStatus, SyncState, SystemStatus, TenantStatus, WindowStatus, WorkloadStatus, status,
 };
 pub use templates::{damaged_templates, templates};
 pub use wait::wait_settled;

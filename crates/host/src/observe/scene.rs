@@ -3,7 +3,7 @@
 use crate::atomic;
 use crate::generations;
 use crate::host::{Host, HostError, UnitState};
-use crate::observe::health::{CheckResult, write_result};
+use crate::observe::health::{CheckResult, digest_of, write_result};
 use crate::paths::HostRoot;
 use crate::reconcile::{EffectiveRegistry, EffectiveTenant, TenantState};
 use bitbuilder_core::allocate::{Allocations, allocate};
@@ -72,6 +72,18 @@ impl Host for Fake {
 
     fn now(&self) -> u64 {
         1_000_000
+    }
+
+    fn uptime(&self) -> u64 {
+        1_000_000
+    }
+
+    fn start_later(&self, _unit: &str, _delays: &[u64]) -> Result<(), HostError> {
+        unreachable!("observation changes nothing")
+    }
+
+    fn forget_later(&self, _unit: &str) -> Result<(), HostError> {
+        unreachable!("observation changes nothing")
     }
 
     fn facts(&self) -> Result<HostFacts, HostError> {
@@ -275,9 +287,12 @@ impl Scene {
         failures: u64,
         message: &str,
     ) {
+        let manifest = generations::read_current(self.root(), &name("shop")).unwrap();
+        let check = digest_of(&manifest.unwrap(), &name("web")).unwrap();
         let result = CheckResult {
             format: 1,
             invocation: invocation.to_owned(),
+            check,
             healthy,
             failures,
             since: 1,

@@ -12,10 +12,13 @@ use super::presence::Presence;
 use crate::atomic;
 use crate::host::{Host, HostError};
 use crate::paths::HostRoot;
-use crate::reconcile::{self, EffectiveTenant, FetchFailure, Refusal, Suspension, SystemState};
+use crate::reconcile::{
+    self, Degradation, EffectiveTenant, FetchFailure, Refusal, Suspension, SystemState,
+};
 use bitbuilder_core::allocate::Allocations;
 use bitbuilder_core::finding::Finding;
-use bitbuilder_core::model::{Limits, Name};
+use bitbuilder_core::model::{HealthPolicy, Limits, Name};
+use bitbuilder_core::window::Seen;
 use memory::Memory;
 use serde::{Deserialize, Serialize};
 
@@ -68,8 +71,26 @@ pub struct TenantStatus {
     pub fetch_failure: Option<FetchFailure>,
     /// What is worth knowing of the deployed commit.
     pub findings: Vec<Finding>,
+    /// The current generation is being tried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<WindowStatus>,
+    /// The current generation does not work, and since when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub degraded: Option<Degradation>,
     /// Its workloads, by name.
     pub workloads: Vec<WorkloadStatus>,
+}
+
+/// The window in which a generation has to show that it works.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WindowStatus {
+    /// Which try it is, from 1.
+    #[serde(rename = "try")]
+    pub attempt: u64,
+    /// How many there are.
+    pub tries: u64,
+    /// Seconds since the epoch at which this try ends; `None` when it begins with the next look.
+    pub until: Option<u64>,
 }
 
 /// One container or machine.
@@ -139,16 +160,56 @@ pub fn status(host: &dyn Host, only: Option<&Name>) -> Result<HostStatus, HostEr
         .map(|tenant| Memory::read(root, &tenant.id, allocations.tenants.get(&tenant.id)))
         .collect();
     let presence = presence(host, only, &memories)?;
+    let windows = Windows::read(host, &memories);
     let judged = tenants.iter().zip(memories);
     Ok(HostStatus {
         system: system(root)?,
         tenants: judged
             .map(|(tenant, memory)| match memory {
-                Ok(memory) => tenant::judge(tenant, memory, &presence),
+                Ok(memory) => {
+                    let window = windows.of(host, &tenant.id, &memory);
+                    tenant::judge(tenant, memory, &presence, window)
+                }
                 Err(error) => tenant::unknown(tenant, error.to_string()),
             })
             .collect(),
     })
+}
+
+/// What the units of a tenant show of the generation that is current.
+///
+/// # Errors
+/// When its state is unreadable or the manager does not answer.
+pub(crate) fn standings(host: &dyn Host, tenant: &EffectiveTenant) -> Result<Vec<Seen>, HostError> {
+    let memories = [Memory::read(host.root(), &tenant.id, None)];
+    let presence = presence(host, Some(&tenant.id), &memories)?;
+    let [memory] = memories;
+    Ok(tenant::standings(tenant, &memory?, &presence))
+}
+
+/// What the policy says of windows; nothing of it is read when no tenant is in one.
+struct Windows(Option<HealthPolicy>);
+
+impl Windows {
+    fn read(host: &dyn Host, memories: &[Result<Memory, HostError>]) -> Self {
+        let mut states = memories.iter().flatten().map(|memory| &memory.state);
+        let any = states.any(|state| state.window.is_some());
+        // Without a policy that can be read there is no end to be told.
+        let policy = any.then(|| reconcile::accepted_system(host).ok()).flatten();
+        Self(policy.map(|revision| revision.system.policy.health))
+    }
+
+    fn of(&self, host: &dyn Host, id: &Name, memory: &Memory) -> Option<WindowStatus> {
+        let window = memory.state.window.as_ref()?;
+        let current = memory.manifest.as_ref().map(|manifest| manifest.number);
+        let policy = self.0.filter(|_| current == Some(window.generation))?;
+        let end = reconcile::watch::end_of(host, id, policy.window);
+        Some(WindowStatus {
+            attempt: window.attempt,
+            tries: policy.tries,
+            until: end.map(|end| host.now() + end.saturating_sub(host.uptime()).div_ceil(1000)),
+        })
+    }
 }
 
 /// One question to the manager, about no more than is needed.

@@ -51,8 +51,11 @@ fn look(host: &dyn Host, id: &Name) -> Result<TenantStatus, HostError> {
     })
 }
 
-/// Whether nothing of the tenant is on its way any more.
+/// Whether nothing of the tenant is on its way any more. What does not work is judged while its window is open.
 fn is_settled(status: &TenantStatus) -> bool {
+    if status.window.is_some() && !matches!(status.health, Health::Healthy | Health::Stopped) {
+        return false;
+    }
     let moving = status.workloads.iter().any(|workload| {
         workload.health == Health::Progressing
             || matches!(workload.active.as_str(), "activating" | "deactivating")

@@ -44,7 +44,7 @@ pub(super) fn execute(
         let report = record(host, task, outcome, policy.retention.generations);
         if report.verdict != Verdict::Unchanged {
             say(Event::Finished {
-                report: report.clone(),
+                report: Box::new(report.clone()),
             });
         }
         reports.push(report);

@@ -43,7 +43,7 @@ pub(super) enum Goal {
 pub(super) enum Kept {
     /// It is what the repository says.
     UpToDate,
-    /// The operator rolled back from the newest commit.
+    /// The newest commit was rolled back from.
     Quarantined,
     /// The newest commit is not accepted.
     Refused {
@@ -155,10 +155,14 @@ fn decide(
             kept,
         })
     };
-    if state.quarantined.as_ref() == Some(&commit) && !options.retry {
+    let inputs = compile::inputs(ground, registration, &commit);
+    let out = state.quarantined_inputs.as_ref();
+    if state.quarantined.as_ref() == Some(&commit)
+        && out.is_none_or(|out| *out == inputs)
+        && !options.retry
+    {
         return keep(Kept::Quarantined);
     }
-    let inputs = compile::inputs(ground, registration, &commit);
     if state.inputs.as_ref() == Some(&inputs) && !options.retry {
         match &state.refused {
             None => return keep(Kept::UpToDate),

@@ -3,6 +3,7 @@
 //! - [`pass`]: fetch, compile, plan, apply, record. [`Options`] say how far and for whom; [`Report`] says how it went,
 //!   [`Event`] says it as it happens, [`Trigger`] who caused it.
 //! - [`preview_tenant`], [`preview_system`]: the compiler without any effect, for `plan` and for pushes.
+//! - [`judge`]: whether what was deployed works, and what follows.
 //! - [`rollback`], [`suspend`], [`resume`]: what an operator does to one tenant.
 //! - [`accepted_system`]: the system repository as it is in force. [`TenantState`]: what is remembered of a tenant.
 //! - [`init`]: makes a host ready for its first pass.
@@ -31,6 +32,7 @@ mod task;
 mod tests;
 mod trigger;
 mod waiting;
+pub(crate) mod watch;
 
 pub use crate::events::{HistoryEntry, HistoryEvent};
 pub use error::PassError;
@@ -40,9 +42,10 @@ pub use options::{Options, Scope, Starts};
 pub use preview::{Preview, preview_system, preview_tenant, read_reference};
 pub use registry::{EffectiveRegistry, EffectiveTenant, effective_registry};
 pub use report::{Event, Report, SystemReport, TenantReport, Verdict};
-pub use state::{FetchFailure, Refusal, Suspension, TenantState};
+pub use state::{Degradation, FetchFailure, Refusal, Return, Suspension, TenantState};
 pub use system::{Revision, SystemState, accepted_system};
 pub use trigger::{Trigger, UnknownTrigger, is_delivery};
+pub use watch::{judge, judge_unit};
 
 use crate::apply::{self, Recovery};
 use crate::host::{Host, HostError};
@@ -163,7 +166,8 @@ fn rounds<'scope>(
             report.merge(tasks.into_iter().map(Task::into_report).collect());
             rest
         } else {
-            let done = execute(host, &mut ground, tasks, say)?;
+            let mut done = execute(host, &mut ground, tasks, say)?;
+            attend(host, &mut ground, &mut done, say);
             let rest = Rest::after(host, &ground, rest, &report.system, &done)?;
             report.merge(done);
             rest
@@ -172,6 +176,35 @@ fn rounds<'scope>(
         if remotes.is_done() {
             return Ok(());
         }
+    }
+}
+
+/// Whatever is being tried, or does not work, is looked at; a report says the worst that happened to its tenant.
+fn attend(
+    host: &dyn Host,
+    ground: &mut Ground,
+    reports: &mut [TenantReport],
+    say: &mut dyn FnMut(Event),
+) {
+    for report in reports.iter_mut().filter(|report| report.attend) {
+        let worse = match watch::attend(host, ground, &report.tenant, say) {
+            Ok(Some(worse)) if worse.verdict.is_bad() => worse,
+            Ok(_) => continue,
+            Err(error) => {
+                report.verdict = Verdict::Failed;
+                report.error = Some(error.to_string());
+                continue;
+            }
+        };
+        report.verdict = worse.verdict;
+        report.generation = worse.generation;
+        report.error = worse.error;
+        if worse.plan.is_some() {
+            (report.plan, report.outcome) = (worse.plan, worse.outcome);
+        }
+        say(Event::Finished {
+            report: Box::new(report.clone()),
+        });
     }
 }
 

@@ -1,11 +1,8 @@
 //! What an operator does to one tenant.
 
-use super::execute::execute;
 use super::ground::Ground;
-use super::task::Planner;
 use super::{
-    Event, Options, PassError, Suspension, TenantReport, TenantState, Verdict, accepted_system,
-    lock,
+    Event, PassError, Suspension, TenantReport, TenantState, accepted_system, lock, watch,
 };
 use crate::apply;
 use crate::events::HistoryEvent;
@@ -30,28 +27,22 @@ pub fn rollback(
     apply::recover(host, id)?;
     let mut ground = Ground::read(host, accepted_system(host)?)?;
     ground.registration(id)?;
-    let (from, manifest) = choose(host, id, to)?;
-    let options = Options::default();
-    let planner = Planner {
-        host,
-        options: &options,
-        diffs: false,
+    let (from, to) = choose(host, id, to)?;
+    let leaving = watch::Leaving {
+        from: &from,
+        to,
+        reason: None,
     };
-    let number = manifest.number;
-    let mut task = planner.return_to(&ground, id, manifest)?;
-    task.event = Some(HistoryEvent::RolledBack {
-        from: from.number,
-        to: number,
-    });
-    task.state.quarantined = task.state.deployed.clone().or(Some(from.commit));
-    task.state.inputs = None;
-    let reports = execute(host, &mut ground, vec![task], say)?;
-    let report = reports.into_iter().next();
-    Ok(report.unwrap_or_else(|| TenantReport::new(id.clone(), Verdict::Unchanged)))
+    watch::leave(host, &leaving)?;
+    let report = watch::go_back(host, &mut ground, id, say)?;
+    let worse = watch::attend(host, &mut ground, id, say)?;
+    Ok(worse
+        .filter(|worse| worse.verdict.is_bad())
+        .unwrap_or(report))
 }
 
 /// The current generation and the one to return to, which is whole.
-fn choose(host: &dyn Host, id: &Name, to: Option<u64>) -> Result<(Manifest, Manifest), PassError> {
+fn choose(host: &dyn Host, id: &Name, to: Option<u64>) -> Result<(Manifest, u64), PassError> {
     let root = host.root();
     let fail = |reason: String| PassError::Generation {
         tenant: id.clone(),
@@ -87,10 +78,10 @@ fn choose(host: &dyn Host, id: &Name, to: Option<u64>) -> Result<(Manifest, Mani
         let path = &first.path;
         return Err(fail(format!("generation {number} is damaged: {path}")));
     }
-    Ok((current, generations::read_manifest(root, id, number)?))
+    Ok((current, number))
 }
 
-/// Passes leave `id` alone until [`resume`]; what runs goes on.
+/// Passes leave `id` alone until [`resume`]; what runs goes on, and nothing judges it.
 ///
 /// # Errors
 /// When there is no such tenant, or its state is unreadable.
@@ -106,7 +97,7 @@ pub fn suspend(host: &dyn Host, id: &Name, reason: &str) -> Result<(), PassError
     })
 }
 
-/// Passes care for `id` again, from the next one on.
+/// Passes care for `id` again, from the next one on. A window that went on begins again.
 ///
 /// # Errors
 /// When there is no such tenant, or its state is unreadable.
@@ -131,6 +122,14 @@ fn change(
     change(&mut state, now);
     if state == before {
         return Ok(());
+    }
+    match (&state.suspended, &state.window) {
+        (Some(_), _) => watch::end(host, id)?,
+        (None, Some(window)) => {
+            watch::begin(host, id, window)?;
+            watch::arm(host, id, known.system.policy.health.window)?;
+        }
+        (None, None) => {}
     }
     state.record(now, event.clone());
     state.write(host.root(), id)?;

@@ -1,7 +1,7 @@
 //! The end of a pass: what was done is remembered and told.
 
 use super::task::Task;
-use super::{PassError, TenantReport, Verdict};
+use super::{PassError, TenantReport, Verdict, watch};
 use crate::apply::Outcome;
 use crate::events::HistoryEvent;
 use crate::events::{self, Record};
@@ -44,8 +44,18 @@ fn remember(
         task.state.record(now, event.clone());
     }
     if task.state != task.before {
+        // First: a window that is remembered and did not begin was ended by a restart of the host.
+        if let Some(window) = task.state.window.as_ref()
+            && task.before.window.as_ref() != Some(window)
+        {
+            watch::begin(host, &id, window)?;
+        }
         task.state.write(root, &id)?;
     }
+    if task.state.window.is_none() && task.before.window.is_some() {
+        watch::end(host, &id)?;
+    }
+    task.report.attend |= task.state.wants_attention();
     if let Some(event) = task.event.take() {
         let tenant = Some(id.clone());
         events::append(
@@ -59,7 +69,8 @@ fn remember(
     }
     if task.report.verdict == Verdict::Applied {
         let parent = task.report.plan.as_ref().and_then(|plan| plan.from);
-        generations::prune(root, &id, keep, parent)?;
+        let needed: Vec<u64> = task.state.good.iter().copied().chain(parent).collect();
+        generations::prune(root, &id, keep, &needed)?;
     }
     Ok(())
 }

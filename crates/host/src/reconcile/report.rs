@@ -95,6 +95,9 @@ pub struct TenantReport {
     /// Why it is refused or failed; for a remote that is down, beside any verdict.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// Whether something of it is being tried or does not work.
+    #[serde(skip)]
+    pub(super) attend: bool,
 }
 
 impl TenantReport {
@@ -111,6 +114,7 @@ impl TenantReport {
             findings: Vec::new(),
             sources: BTreeMap::new(),
             error: None,
+            attend: false,
         }
     }
 }
@@ -133,12 +137,14 @@ pub enum Verdict {
     Suspended,
     /// It left the registry and was taken down.
     Removed,
+    /// What was deployed did not work; the last good generation is current again.
+    RolledBack,
 }
 
 impl Verdict {
     /// Whether somebody should look.
     pub fn is_bad(self) -> bool {
-        matches!(self, Self::Refused | Self::Failed)
+        matches!(self, Self::Refused | Self::Failed | Self::RolledBack)
     }
 }
 
@@ -167,6 +173,6 @@ pub enum Event {
     /// One tenant is done.
     Finished {
         /// Its report.
-        report: TenantReport,
+        report: Box<TenantReport>,
     },
 }

@@ -9,7 +9,7 @@ use super::ground::Ground;
 use super::init::{HostConfig, read_config};
 use super::parallel;
 use super::{
-    Options, PassError, Report, Revision, SystemReport, TenantReport, TenantState, Verdict,
+    Options, PassError, Report, Revision, SystemReport, TenantReport, TenantState, Verdict, watch,
 };
 use crate::atomic;
 use crate::generations;
@@ -18,7 +18,7 @@ use crate::observe::{self, Presence};
 use crate::paths::HostRoot;
 use crate::source;
 use bitbuilder_core::digest::sha256_parts;
-use bitbuilder_core::model::{Name, Registration};
+use bitbuilder_core::model::{HealthPolicy, Name, Registration};
 use bitbuilder_core::plan::COMPILER;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -62,6 +62,9 @@ struct Resting {
     generation: u64,
     /// What has to be up.
     units: Vec<String>,
+    /// When its window is over, on the clock of [`Host::uptime`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    window: Option<u64>,
 }
 
 fn path(root: &HostRoot) -> PathBuf {
@@ -115,7 +118,7 @@ impl Rest {
             tenants.remove(&report.tenant);
             let registration = s.tenants.iter().find(|r| r.id == report.tenant);
             if let Some(registration) = registration
-                && let Some(resting) = Resting::after(root, registration, report)?
+                && let Some(resting) = Resting::after(host, registration, report, s.policy.health)?
             {
                 tenants.insert(report.tenant.clone(), resting);
             }
@@ -188,10 +191,11 @@ impl<'a> Still<'a> {
             return Ok(Self::default());
         }
         let presence = Presence::read(host)?;
+        let now = host.uptime();
         let tenants: Vec<_> = rest.tenants.iter().collect();
         let chunks = tenants.chunks(tenants.len().div_ceil(LOOKS).max(1));
         let looks = parallel::map(chunks.collect(), LOOKS, |chunk| {
-            let still = |(_, tenant): &&(&Name, &Resting)| tenant.is_still(root, &presence);
+            let still = |(_, tenant): &&(&Name, &Resting)| tenant.is_still(root, &presence, now);
             chunk.iter().filter(still).copied().collect::<Vec<_>>()
         });
         Ok(Self {
@@ -248,14 +252,25 @@ impl<'a> Still<'a> {
 
 impl Resting {
     fn after(
-        root: &HostRoot,
+        host: &dyn Host,
         registration: &Registration,
         report: &TenantReport,
+        policy: HealthPolicy,
     ) -> Result<Option<Self>, PassError> {
+        let root = host.root();
         let well = matches!(report.verdict, Verdict::Unchanged | Verdict::Applied)
             && report.error.is_none()
-            && is_branch(&registration.reference)
-            && TenantState::read(root, &registration.id)?.is_at_rest();
+            && is_branch(&registration.reference);
+        if !well {
+            return Ok(None);
+        }
+        let state = TenantState::read(root, &registration.id)?;
+        let window = state
+            .window
+            .as_ref()
+            .map(|_| watch::end_of(host, &registration.id, policy.window));
+        // A window that has not begun, somebody has to begin.
+        let well = state.is_at_rest() && window != Some(None);
         let current = generations::read_current(root, &registration.id)?;
         let (true, Some(commit), Some(current)) = (well, report.commit.clone(), current) else {
             return Ok(None);
@@ -268,13 +283,15 @@ impl Resting {
             commit,
             generation: current.number,
             units,
+            window: window.flatten(),
         }))
     }
 
-    fn is_still(&self, root: &HostRoot, presence: &Presence) -> bool {
+    fn is_still(&self, root: &HostRoot, presence: &Presence, now: u64) -> bool {
         let up = |unit: &String| presence.units.get(unit).is_some_and(UnitState::is_active);
         self.units.iter().all(up)
             && commit_of(root, &self.repository, &self.reference).as_ref() == Some(&self.commit)
+            && self.window.is_none_or(|end| now < end)
     }
 }
 

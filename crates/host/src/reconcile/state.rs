@@ -8,6 +8,7 @@ use crate::paths::HostRoot;
 use bitbuilder_core::finding::Finding;
 use bitbuilder_core::model::{Millis, Name};
 use bitbuilder_core::sync::backoff;
+use bitbuilder_core::window::Window;
 use serde::{Deserialize, Serialize};
 
 /// Entries of a history that are kept.
@@ -30,6 +31,21 @@ pub struct TenantState {
     /// Commit that the operator rolled back from: it stays out until another one arrives.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quarantined: Option<String>,
+    /// With which inputs it stays out, when it was what came with the commit that failed: another policy may do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quarantined_inputs: Option<String>,
+    /// The current generation is being tried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<Window>,
+    /// Generations that were Healthy, the latest last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub good: Vec<u64>,
+    /// A roll-back that was begun and is not at its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub returning: Option<Return>,
+    /// The current generation does not work.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub degraded: Option<Degradation>,
     /// The newest commit is not accepted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<Refusal>,
@@ -55,6 +71,11 @@ impl Default for TenantState {
             highest: 0,
             inputs: None,
             quarantined: None,
+            quarantined_inputs: None,
+            window: None,
+            good: Vec::new(),
+            returning: None,
+            degraded: None,
             refused: None,
             suspended: None,
             fetch_failure: None,
@@ -76,6 +97,32 @@ pub struct Refusal {
     /// What is wrong with its documents.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<Finding>,
+}
+
+/// A roll-back on its way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Return {
+    /// The generation that is left.
+    pub from: u64,
+    /// The one that becomes current again.
+    pub to: u64,
+    /// Why, when the host does it; `None` is an operator's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// A generation that does not work.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Degradation {
+    /// Its number.
+    pub generation: u64,
+    /// Seconds since the epoch.
+    pub since: u64,
+    /// Why.
+    pub reason: String,
+    /// Its tries are over, and there is nothing to go back to: it is kept as it is for somebody to look.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub left: bool,
 }
 
 /// Since when and why passes leave a tenant alone.
@@ -150,6 +197,29 @@ impl TenantState {
             && self.refused.is_none()
             && self.suspended.is_none()
             && self.fetch_failure.is_none()
+            && self.returning.is_none()
+            && self.degraded.is_none()
+    }
+
+    /// Notes that `generation` was Healthy.
+    pub(super) fn note_good(&mut self, generation: u64) {
+        /// The current one, and the one to go back to.
+        const KEPT: usize = 2;
+        self.good.retain(|number| *number != generation);
+        self.good.push(generation);
+        let excess = self.good.len().saturating_sub(KEPT);
+        self.good.drain(..excess);
+    }
+
+    /// Whether `generation` had its tries and is left as it is.
+    pub(super) fn is_left(&self, generation: u64) -> bool {
+        let degraded = self.degraded.as_ref();
+        degraded.is_some_and(|degraded| degraded.left && degraded.generation == generation)
+    }
+
+    /// Whether somebody should look at the tenant without being asked: something is being tried, or does not work.
+    pub(super) fn wants_attention(&self) -> bool {
+        self.window.is_some() || self.returning.is_some() || self.degraded.is_some()
     }
 
     /// Adds to the history; the oldest entries go.

@@ -17,6 +17,7 @@ use bitbuilder_core::artefact::{self, Artefacts, Manifest, Provenance, UnitKind}
 use bitbuilder_core::finding::Finding;
 use bitbuilder_core::model::{Name, Registration};
 use bitbuilder_core::plan;
+use bitbuilder_core::window::{Way, Window};
 use std::collections::BTreeSet;
 
 /// One tenant's part of a pass.
@@ -143,6 +144,9 @@ impl Planner<'_> {
             owner: 0,
             entry: None,
         };
+        // Nothing of it runs, so nothing is tried. What was good still is when it comes back.
+        let state = &mut task.state;
+        (state.window, state.returning, state.degraded) = (None, None, None);
         let current = generations::read_current(root, id)?;
         let seen = observed(
             self.host,
@@ -184,6 +188,30 @@ impl Planner<'_> {
         Ok(task)
     }
 
+    /// `units` of the current generation stop and start again.
+    pub(super) fn restart(
+        &self,
+        ground: &Ground,
+        current: &Manifest,
+        units: Vec<String>,
+        reason: &str,
+    ) -> Result<Task, PassError> {
+        let id = &current.tenant;
+        let state = TenantState::read(self.host.root(), id)?;
+        let mut report = TenantReport::new(id.clone(), Verdict::Planned);
+        report.commit = Some(current.commit.clone());
+        report.plan = Some(plan::restart(current, units, reason));
+        Ok(Task {
+            report,
+            before: state.clone(),
+            state,
+            event: None,
+            target: None,
+            owner: owner(ground, id),
+            entry: ground.registry.get(id).cloned(),
+        })
+    }
+
     fn keep(&self, ground: &Ground, task: &mut Task, kept: Kept) -> Result<(), PassError> {
         let id = task.report.tenant.clone();
         match kept {
@@ -202,6 +230,10 @@ impl Planner<'_> {
         let Some(current) = generations::read_current(self.host.root(), &id)? else {
             return Ok(());
         };
+        // It had its tries; whoever looks at it shall find it as it is.
+        if task.state.is_left(current.number) && !self.options.retry {
+            return Ok(());
+        }
         let units = current.units.iter().filter(|unit| unit.autostart);
         let up = |unit: &str| is_up(&ground.presence, unit);
         if units.clone().all(|unit| up(&unit.name)) && units.clone().count() > 0 {
@@ -262,6 +294,7 @@ impl Planner<'_> {
         state.inputs = Some(inputs);
         state.refused = None;
         state.quarantined = None;
+        state.quarantined_inputs = None;
         state.findings = compiled.findings;
         let moved = task
             .report
@@ -270,6 +303,24 @@ impl Planner<'_> {
             .filter(|plan| plan.from != plan.to);
         if let Some(number) = moved.and_then(|plan| plan.to) {
             state.highest = number;
+        }
+        let target = task.report.plan.as_ref().and_then(|plan| plan.to);
+        if let Some(number) = target {
+            let known = state
+                .window
+                .as_ref()
+                .is_some_and(|window| window.generation == number)
+                || state
+                    .degraded
+                    .as_ref()
+                    .is_some_and(|degraded| degraded.generation == number)
+                || state.good.contains(&number);
+            let again = self.options.retry && state.is_left(number);
+            // One that was switched to by a pass that was killed before it could remember is tried, too.
+            if moved.is_some() || again || !known {
+                state.window = Some(Window::new(number, self.host.now(), Way::Forward));
+                state.degraded = None;
+            }
         }
         if fresh || moved.is_some() {
             task.event = task.report.plan.as_ref().and_then(|plan| {
@@ -305,6 +356,9 @@ impl Planner<'_> {
             // After a failure everything is tried again.
             _ => BTreeSet::new(),
         };
+        task.report.attend |= current
+            .as_ref()
+            .is_some_and(|current| is_troubled(&ground.presence, current));
         let directory = root.current(id);
         let contents = |path: &str| std::fs::read(directory.join(path)).ok();
         let plan = plan::plan(&plan::Input {
@@ -394,6 +448,17 @@ fn unit_names<'a>(current: Option<&'a Manifest>, target: Option<&'a Artefacts>) 
         .map(|unit| unit.name.as_str())
         .collect();
     names.into_iter().collect()
+}
+
+/// Whether a unit of the generation failed, or is started again and again.
+fn is_troubled(presence: &Presence, current: &Manifest) -> bool {
+    let states = current
+        .units
+        .iter()
+        .filter_map(|unit| presence.units.get(&unit.name));
+    let mut troubled =
+        states.filter(|state| state.active == "failed" || state.sub.starts_with("auto-restart"));
+    troubled.next().is_some()
 }
 
 fn is_up(presence: &Presence, unit: &str) -> bool {

@@ -11,6 +11,8 @@ pub enum Call {
     DaemonReload,
     /// `start` and `start_no_block`.
     Start,
+    /// `start_later` and `forget_later`.
+    StartLater,
     /// `stop`.
     Stop,
     /// `set_properties`.

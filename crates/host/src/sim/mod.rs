@@ -12,7 +12,8 @@
 //! - Links and tables of packet rules are kept, owners of files recorded and not set: root is not needed.
 //! - A workload with a health check is healthy at once. `BITBUILDER_SIM_UNHEALTHY=1` in its environment makes its check
 //!   fail, `BITBUILDER_SIM_FAIL_START=1` its start.
-//! - The clock shows one second more at each reading; a file `DIR/clock` with a number holds it still. Invocation ids
+//! - The clock shows one second more at each reading; a file `DIR/clock` with a number holds it still. The time since
+//!   the start is the same, unless there is a file `DIR/uptime` with milliseconds. Invocation ids
 //!   are made of the unit's name and the number of its starts. Equal calls give equal results.
 //! - It is systemd 262 with the usual controllers; machine tags are read from `DIR/etc/machine-info`.
 //!
@@ -108,6 +109,14 @@ impl SimHost {
         self.store.read(|state| state.tables.deref().clone())
     }
 
+    /// What was asked for with [`Host::start_later`]: times of [`Host::uptime`], by unit. Nothing of it happens.
+    ///
+    /// # Errors
+    /// When the machine's state cannot be read.
+    pub fn timers(&self) -> Result<BTreeMap<String, Vec<u64>>, HostError> {
+        self.store.read(|state| (*state.timers).clone())
+    }
+
     /// The owner that a file was given with [`Host::chown`], by the name that it had then.
     ///
     /// # Errors
@@ -126,6 +135,7 @@ impl SimHost {
         disk::remove_tree(&self.root.join("/run"))?;
         self.store.change(|state| {
             state.units.clear();
+            state.timers.clear();
             state.links.clear();
             state.tables.clear();
             reload(&self.root, state)
@@ -301,6 +311,40 @@ impl Host for SimHost {
         elsewhere(|| self.store.change(tick)).unwrap_or_default()
     }
 
+    fn uptime(&self) -> u64 {
+        let held = fs::read_to_string(self.root.join("/uptime"));
+        let held = held.ok().and_then(|text| text.trim().parse().ok());
+        let clock = || {
+            fs::read_to_string(self.root.join("/clock"))
+                .ok()?
+                .trim()
+                .parse()
+                .ok()
+        };
+        let ticks = || self.store.read(|state| state.clock).unwrap_or_default();
+        held.unwrap_or_else(|| 1000 * clock().unwrap_or_else(ticks))
+    }
+
+    fn start_later(&self, unit: &str, delays: &[u64]) -> Result<(), HostError> {
+        self.gate.enter(Call::StartLater, unit)?;
+        disk::point();
+        let now = self.uptime();
+        self.store.change(|state| {
+            let times = delays.iter().map(|delay| now + delay);
+            state.timers.insert(unit, times.collect());
+            Ok(())
+        })
+    }
+
+    fn forget_later(&self, unit: &str) -> Result<(), HostError> {
+        self.gate.enter(Call::StartLater, unit)?;
+        disk::point();
+        self.store.change(|state| {
+            state.timers.remove(unit);
+            Ok(())
+        })
+    }
+
     fn facts(&self) -> Result<HostFacts, HostError> {
         observe::facts_of(&self.root, shipped::SYSTEMD)
     }
@@ -308,7 +352,11 @@ impl Host for SimHost {
     fn daemon_reload(&self) -> Result<(), HostError> {
         self.gate.enter(Call::DaemonReload, "")?;
         disk::point();
-        elsewhere(|| self.store.change(|state| reload(&self.root, state)))?;
+        elsewhere(|| {
+            let before = self.store.read(|state| (*state.generations).clone())?;
+            self.store.change(|state| reload(&self.root, state))?;
+            run::check_again(self, &before)
+        })?;
         disk::point();
         Ok(())
     }

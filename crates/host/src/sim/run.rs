@@ -4,12 +4,15 @@
 use super::SimHost;
 use super::catalog::require_registered;
 use super::unit::{Unit, words};
+use crate::generations;
 use crate::host::HostError;
 use crate::network;
 use crate::observe::health::{self, CheckResult};
+use bitbuilder_core::artefact::UnitKind;
 use bitbuilder_core::model::Name;
 use bitbuilder_core::render::HealthCheck;
 use bitbuilder_core::unitfile::escape_path;
+use std::collections::BTreeMap;
 use std::fs;
 
 /// Why a unit does not start, as its journal would say it.
@@ -191,7 +194,7 @@ pub(super) fn check(host: &SimHost, started: &str) -> Result<(), HostError> {
     if !host.is_active(&unit)? || !host.is_active(&timer)? {
         return Ok(());
     }
-    let Some(check) = find_check(host, &unit)? else {
+    let Some((check, digest)) = find_check(host, &unit)? else {
         return Ok(());
     };
     let settings = host.catalog()?.unit(&host.root, &unit);
@@ -206,6 +209,7 @@ pub(super) fn check(host: &SimHost, started: &str) -> Result<(), HostError> {
     let result = CheckResult {
         format: crate::atomic::FORMAT,
         invocation,
+        check: digest,
         healthy: Some(!sick),
         failures: if sick { check.health.retries.max(1) } else { 0 },
         since: now,
@@ -215,24 +219,52 @@ pub(super) fn check(host: &SimHost, started: &str) -> Result<(), HostError> {
     health::write_result(&host.root, &check.tenant, &check.workload, &result)
 }
 
-/// The check of the workload that `unit` runs, from the generation that is current.
-fn find_check(host: &SimHost, unit: &str) -> Result<Option<HealthCheck>, HostError> {
+/// The check of the workload that `unit` runs, from the generation that is current, and its digest.
+fn find_check(host: &SimHost, unit: &str) -> Result<Option<(HealthCheck, String)>, HostError> {
     let settings = host.catalog()?.unit(&host.root, unit);
     let id = settings.get("Unit", "X-BitBuilder-Tenant").map(Name::new);
     let Some(Ok(id)) = id else {
         return Ok(None);
     };
-    let directory = host.root.current(&id).join("health");
-    let files = fs::read_dir(&directory).into_iter().flatten().flatten();
-    for path in files.map(|entry| entry.path()) {
-        if path.extension().is_some_and(|kind| kind == "json") {
-            let text = fs::read(&path).map_err(HostError::file(&path))?;
-            let check: HealthCheck = serde_json::from_slice(&text)
-                .map_err(|error| HostError::damaged(&path, error.to_string()))?;
-            if format!("systemd-nspawn@{}.service", check.machine) == unit {
-                return Ok(Some(check));
-            }
+    let Some(manifest) = generations::read_current(&host.root, &id)? else {
+        return Ok(None);
+    };
+    let mut units = manifest.units.iter();
+    let owned = units.find(|owned| owned.name == unit);
+    let Some(workload) = owned.and_then(|owned| owned.workload.as_ref()) else {
+        return Ok(None);
+    };
+    let Some(digest) = health::digest_of(&manifest, workload) else {
+        return Ok(None);
+    };
+    let path = host
+        .root
+        .current(&id)
+        .join(format!("health/{workload}.json"));
+    let text = fs::read(&path).map_err(HostError::file(&path))?;
+    let check = serde_json::from_slice(&text)
+        .map_err(|error| HostError::damaged(&path, error.to_string()))?;
+    Ok(Some((check, digest)))
+}
+
+/// Makes the checks of tenants whose generation is another one than in `before`: a check may change without a start.
+pub(super) fn check_again(host: &SimHost, before: &BTreeMap<String, u64>) -> Result<(), HostError> {
+    let now = host.store.read(|state| (*state.generations).clone())?;
+    let changed = now
+        .iter()
+        .filter(|(id, number)| before.get(*id) != Some(number));
+    for (id, _) in changed {
+        let Ok(id) = Name::new(id) else { continue };
+        let Some(manifest) = generations::read_current(&host.root, &id)? else {
+            continue;
+        };
+        for unit in manifest
+            .units
+            .iter()
+            .filter(|unit| unit.kind == UnitKind::Health)
+        {
+            check(host, &unit.name)?;
         }
     }
-    Ok(None)
+    Ok(())
 }

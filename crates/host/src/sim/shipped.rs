@@ -18,7 +18,7 @@ pub(super) const SYSTEMD: u32 = 262;
 const CONTROLLERS: &str = "cpuset cpu io memory pids\n";
 
 /// Our units.
-const UNITS: [(&str, &str); 9] = [
+const UNITS: [(&str, &str); 10] = [
     unit!("bitbuilder-discover.service"),
     unit!("bitbuilder-sync.service"),
     unit!("bitbuilder-sync.timer"),
@@ -27,6 +27,7 @@ const UNITS: [(&str, &str); 9] = [
     unit!("tenant-health@.service"),
     unit!("tenant-health@.timer"),
     unit!("tenant-network@.service"),
+    unit!("tenant-rollback@.service"),
     unit!("tenant@.service"),
 ];
 

@@ -34,6 +34,8 @@ pub(super) struct State {
     pub(super) units: Recorded<UnitState>,
     /// How often each unit was started: makes invocation ids.
     pub(super) starts: Recorded<u64>,
+    /// Starts that were asked for, by unit: times since the start of the machine.
+    pub(super) timers: Recorded<Vec<u64>>,
     /// Links that networkd made.
     pub(super) links: Recorded<bool>,
     /// nftables tables by `family name`.
@@ -56,6 +58,8 @@ struct Line {
     units: Delta<UnitState>,
     #[serde(default, skip_serializing_if = "Delta::is_empty")]
     starts: Delta<u64>,
+    #[serde(default, skip_serializing_if = "Delta::is_empty")]
+    timers: Delta<Vec<u64>>,
     #[serde(default, skip_serializing_if = "Delta::is_empty")]
     links: Delta<bool>,
     #[serde(default, skip_serializing_if = "Delta::is_empty")]
@@ -85,6 +89,7 @@ impl Default for State {
             generations: Recorded::default(),
             units: Recorded::default(),
             starts: Recorded::default(),
+            timers: Recorded::default(),
             links: Recorded::default(),
             tables: Recorded::default(),
             owners: Recorded::default(),
@@ -101,6 +106,7 @@ impl State {
             generations: self.generations.take_changes(),
             units: self.units.take_changes(),
             starts: self.starts.take_changes(),
+            timers: self.timers.take_changes(),
             links: self.links.take_changes(),
             tables: self.tables.take_changes(),
             owners: self.owners.take_changes(),
@@ -115,6 +121,7 @@ impl State {
             generations: self.generations.whole(),
             units: self.units.whole(),
             starts: self.starts.whole(),
+            timers: self.timers.whole(),
             links: self.links.whole(),
             tables: self.tables.whole(),
             owners: self.owners.whole(),
@@ -127,6 +134,7 @@ impl State {
         self.generations.merge(line.generations);
         self.units.merge(line.units);
         self.starts.merge(line.starts);
+        self.timers.merge(line.timers);
         self.links.merge(line.links);
         self.tables.merge(line.tables);
         self.owners.merge(line.owners);

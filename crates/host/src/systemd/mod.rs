@@ -1,8 +1,10 @@
 //! The real host: systemd, networkd, nftables.
 //!
-//! - `manager`: `systemctl`. `failure`: why a unit failed, from its state and its journal. `networkd`: `networkctl`. `link`: ip(8).
+//! - `manager`: `systemctl`. `later`: `systemd-run`. `failure`: why a unit failed, from its state and its journal.
+//!   `networkd`: `networkctl`. `link`: ip(8).
 
 mod failure;
+mod later;
 mod link;
 mod manager;
 mod networkd;
@@ -40,6 +42,20 @@ impl Host for SystemdHost {
         SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |since| since.as_secs())
+    }
+
+    fn uptime(&self) -> u64 {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+        let part = |number: i64| u64::try_from(number).unwrap_or_default();
+        part(time.tv_sec) * 1000 + part(time.tv_nsec) / 1_000_000
+    }
+
+    fn start_later(&self, unit: &str, delays: &[u64]) -> Result<(), HostError> {
+        later::arm(unit, delays)
+    }
+
+    fn forget_later(&self, unit: &str) -> Result<(), HostError> {
+        later::forget(unit)
     }
 
     fn facts(&self) -> Result<HostFacts, HostError> {

@@ -202,6 +202,7 @@ fn policy() -> Policy {
         notifications: Vec::new(),
         templates: Vec::new(),
         hook_timeout: Millis(60_000),
+        health: HealthPolicy::default(),
     }
 }
 

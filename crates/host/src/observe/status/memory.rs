@@ -27,7 +27,7 @@ pub(super) struct Memory {
     pub(super) busy: bool,
 }
 
-/// The health check of a workload: its last result, or why that cannot be read.
+/// The health check of a workload: the last result of this check, or why that cannot be read.
 pub(super) type Check = Result<Option<CheckResult>, String>;
 
 impl Memory {
@@ -40,12 +40,12 @@ impl Memory {
         let mut checks = BTreeMap::new();
         let mut addresses = BTreeMap::new();
         for workload in manifest.iter().flat_map(workloads) {
-            let checked = format!("health/{workload}.json");
-            if manifest
+            let digest = manifest
                 .as_ref()
-                .is_some_and(|manifest| manifest.files.contains_key(&checked))
-            {
+                .and_then(|manifest| health::digest_of(manifest, workload));
+            if let Some(digest) = digest {
                 let result = health::read_result(root, id, workload);
+                let result = result.map(|result| result.filter(|result| result.check == digest));
                 checks.insert(workload.clone(), result.map_err(|error| error.to_string()));
             }
             let found = allocation.map(|allocation| placed(root, id, workload, allocation));

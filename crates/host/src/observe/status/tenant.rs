@@ -2,13 +2,14 @@
 
 use super::memory::Memory;
 use super::workload::{self, Seen};
-use super::{Health, SyncState, TenantStatus, WorkloadStatus};
+use super::{Health, SyncState, TenantStatus, WindowStatus, WorkloadStatus};
 use crate::host::UnitState;
 use crate::observe::presence::{Presence, finished, runs};
 use crate::reconcile::{EffectiveTenant, HistoryEvent};
 use bitbuilder_core::artefact::{Manifest, OwnedUnit, UnitKind};
 use bitbuilder_core::finding::Finding;
 use bitbuilder_core::model::Name;
+use bitbuilder_core::window::{self, Standing};
 
 /// A tenant whose state cannot be read, and why.
 pub(super) fn unknown(tenant: &EffectiveTenant, reason: String) -> TenantStatus {
@@ -25,13 +26,24 @@ pub(super) fn unknown(tenant: &EffectiveTenant, reason: String) -> TenantStatus 
         suspended: None,
         fetch_failure: None,
         findings: Vec::new(),
+        window: None,
+        degraded: None,
         workloads: Vec::new(),
     }
 }
 
 /// A tenant whose state is known.
-pub(super) fn judge(tenant: &EffectiveTenant, memory: Memory, presence: &Presence) -> TenantStatus {
-    let workloads = workloads(tenant, &memory, presence);
+pub(super) fn judge(
+    tenant: &EffectiveTenant,
+    memory: Memory,
+    presence: &Presence,
+    window: Option<WindowStatus>,
+) -> TenantStatus {
+    let mut workloads: Vec<WorkloadStatus> = seen(tenant, &memory, presence)
+        .into_iter()
+        .map(workload::judge)
+        .collect();
+    workloads.sort_by(|a, b| a.name.cmp(&b.name));
     let units = Units {
         tenant,
         manifest: memory.manifest.as_ref(),
@@ -57,9 +69,13 @@ pub(super) fn judge(tenant: &EffectiveTenant, memory: Memory, presence: &Presenc
             Some(_) => compiled,
         },
         refused: state.refused,
-        suspended: state.suspended,
+        suspended: state.suspended.clone(),
         fetch_failure: state.fetch_failure,
         findings: state.findings,
+        degraded: state
+            .degraded
+            .filter(|degraded| Some(degraded.generation) == generation),
+        window: window.filter(|_| state.suspended.is_none()),
         workloads,
         ..unknown(tenant, String::new())
     }
@@ -133,11 +149,38 @@ impl<'a> Units<'a> {
     }
 }
 
-fn workloads(
+/// What its units show of the current generation.
+pub(super) fn standings(
     tenant: &EffectiveTenant,
     memory: &Memory,
     presence: &Presence,
-) -> Vec<WorkloadStatus> {
+) -> Vec<window::Seen> {
+    let units = Units {
+        tenant,
+        manifest: memory.manifest.as_ref(),
+        presence,
+    };
+    let failed = units
+        .failed()
+        .filter(|_| tenant.enabled)
+        .map(|unit| window::Seen {
+            unit: unit.name.clone(),
+            invocation: String::new(),
+            standing: Standing::Failed(failure(unit)),
+        });
+    let seen = seen(tenant, memory, presence);
+    seen.into_iter()
+        .map(workload::standing)
+        .chain(failed)
+        .collect()
+}
+
+/// All that is known of each workload.
+fn seen<'a>(
+    tenant: &'a EffectiveTenant,
+    memory: &'a Memory,
+    presence: &'a Presence,
+) -> Vec<Seen<'a>> {
     let units = memory.manifest.iter().flat_map(|manifest| &manifest.units);
     let starts =
         |state: &UnitState| state.active == "activating" && !state.sub.starts_with("auto-restart");
@@ -159,7 +202,7 @@ fn workloads(
         .map(|manifest| finished(presence, manifest, memory.may_end.clone()));
     let ended = ended.unwrap_or_default();
     let judged = units.clone().filter_map(|unit| match &unit.workload {
-        Some(name) if unit.kind == UnitKind::Workload => Some(workload::judge(Seen {
+        Some(name) if unit.kind == UnitKind::Workload => Some(Seen {
             tenant: &tenant.id,
             name,
             unit,
@@ -170,12 +213,14 @@ fn workloads(
             failed_timer: failed_timer(name),
             check: memory.checks.get(name),
             addresses: memory.addresses.get(name).cloned().unwrap_or_default(),
-        })),
+        }),
         _ => None,
     });
-    let mut workloads: Vec<WorkloadStatus> = judged.collect();
-    workloads.sort_by(|a, b| a.name.cmp(&b.name));
-    workloads
+    judged.collect()
+}
+
+fn failure(unit: &OwnedUnit) -> String {
+    format!("{0} failed: see `systemctl status {0}`", unit.name)
 }
 
 fn health(
@@ -194,8 +239,7 @@ fn health(
     if units.tenant.enabled
         && let Some(failed) = units.failed()
     {
-        let reason = format!("{0} failed: see `systemctl status {0}`", failed.name);
-        return (Health::Degraded, Weight::Down.because(reason));
+        return (Health::Degraded, Weight::Down.because(failure(failed)));
     }
     if let Some(unknown) = is(Health::Unknown) {
         return (Health::Unknown, Weight::Down.because(sentence(unknown)));
@@ -299,16 +343,10 @@ fn sync(
             format!("a change is under way or was interrupted: `bbctl sync {id}` finishes it");
         return (SyncState::OutOfSync, Weight::Busy.because(reason));
     }
-    if let Some(commit) = state
-        .quarantined
-        .as_ref()
-        .filter(|commit| **commit != manifest.commit)
-    {
-        let reason = format!(
-            "rolled back to generation {}: commit {} stays out until another one arrives",
-            manifest.number,
-            short(commit)
-        );
+    let another =
+        |commit: &&String| **commit != manifest.commit || state.quarantined_inputs.is_some();
+    if let Some(commit) = state.quarantined.as_ref().filter(another) {
+        let reason = rolled_back(memory, manifest.number, commit);
         return (SyncState::RolledBack, Weight::RolledBack.because(reason));
     }
     if let Some(reason) = drift(units, workloads) {
@@ -316,6 +354,24 @@ fn sync(
     }
     // What the host knows of is deployed; whether there is more nobody can say now.
     (SyncState::Synced, unreachable)
+}
+
+/// That the tenant went back, and what stays out.
+fn rolled_back(memory: &Memory, to: u64, commit: &str) -> String {
+    let mut newest_first = memory.state.history.iter().rev();
+    let why = newest_first.find_map(|entry| match &entry.event {
+        HistoryEvent::RolledBack { reason, .. } => Some(reason.clone()),
+        _ => None,
+    });
+    let commit = short(commit);
+    match why.flatten() {
+        Some(why) => format!(
+            "rolled back to generation {to}: {why}; commit {commit} stays out until another one arrives"
+        ),
+        None => format!(
+            "rolled back to generation {to}: commit {commit} stays out until another one arrives"
+        ),
+    }
 }
 
 /// The commit that was tried last, and why that failed; `None` when it did not, or when it is current all the same:

@@ -1,6 +1,6 @@
 use super::*;
 use crate::observe::scene::{COMMIT, Scene, name};
-use crate::reconcile::HistoryEvent;
+use crate::reconcile::{HistoryEvent, effective_registry};
 use bitbuilder_core::finding::Origin;
 use std::fs;
 
@@ -319,10 +319,13 @@ fn a_damaged_tenant_hides_no_other() {
 #[test]
 fn the_system_repository() {
     let scene = Scene::running();
-    assert_eq!(
-        status(&scene.host, None).unwrap().system,
-        SystemStatus::default()
-    );
+    // Nothing but the registry in force is there, which says what it was made from.
+    let registry = effective_registry(scene.root()).unwrap().unwrap();
+    let known = SystemStatus {
+        commit: Some(registry.system),
+        ..SystemStatus::default()
+    };
+    assert_eq!(status(&scene.host, None).unwrap().system, known);
     let state = scene.root().state();
     let host = r#"{"format":1,"repository":"file:///x","ref":"main"}"#;
     fs::write(state.join("host.json"), host).unwrap();

@@ -6,6 +6,7 @@ use crate::host::UnitState;
 use crate::observe::health::CheckResult;
 use bitbuilder_core::artefact::OwnedUnit;
 use bitbuilder_core::model::Name;
+use bitbuilder_core::window::{self, Standing};
 
 /// What is known of one workload.
 pub(super) struct Seen<'a> {
@@ -36,6 +37,30 @@ pub(super) fn judge(seen: Seen<'_>) -> WorkloadStatus {
         health,
         reason,
         addresses: seen.addresses,
+    }
+}
+
+/// What it has shown, for who decides whether its generation stays.
+pub(super) fn standing(seen: Seen<'_>) -> window::Seen {
+    let (health, reason) = health(&seen);
+    let reason = format!("{} {}", seen.name, reason.unwrap_or_default());
+    let sub = seen.state.map_or("", |state| state.sub.as_str());
+    let standing = match health {
+        Health::Healthy if seen.check.is_some() => Standing::Good,
+        Health::Healthy => Standing::Up,
+        Health::Stopped => Standing::Good,
+        Health::Progressing | Health::Unknown => Standing::Coming(reason),
+        Health::Degraded if sub.starts_with("auto-restart") => Standing::Down(reason),
+        // Nobody started it yet, as after a boot.
+        Health::Degraded if active(&seen) == "inactive" => Standing::Coming(reason),
+        Health::Degraded => Standing::Failed(reason),
+    };
+    window::Seen {
+        unit: seen.unit.name.clone(),
+        invocation: seen
+            .state
+            .map_or_else(String::new, |state| state.invocation.clone()),
+        standing,
     }
 }
 

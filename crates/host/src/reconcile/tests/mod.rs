@@ -2,6 +2,7 @@
 
 mod deploy;
 mod fault;
+mod health;
 mod mark;
 mod operate;
 mod refuse;

@@ -1,0 +1,265 @@
+//! What was deployed has to show that it works, or the last good generation returns.
+
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+mod common;
+
+use bitbuilder_itest::TestHost;
+use common::{Repository, command, generation, invocation, status, upper, wait_healthy};
+
+/// A host with tenant `box`, whose windows are as `health` says.
+fn host_with(name: &str, health: &str) -> TestHost {
+    let host = TestHost::new(name);
+    host.init();
+    let system = Repository::system(&["box"]);
+    system.write(".gitops/config.yaml", &format!("health: {{ {health} }}\n"));
+    host.push_ok("system", system.path());
+    host
+}
+
+/// A container that answers at `/ok`, or not; `more` makes it another one.
+fn web(works: bool, more: &str) -> String {
+    let script = match works {
+        true => "mkdir -p /data; echo ok > /data/ok; exec busybox httpd -f -p 80 -h /data",
+        false => "exec sleep infinity",
+    };
+    let health =
+        "health: { http: { port: 80, path: /ok }, interval: 1s, timeout: 1s, retries: 2 }\n";
+    command(script, &format!("{health}env: {{ MORE: \"{more}\" }}\n"))
+}
+
+fn commit(tenant: &Repository, container: &str) {
+    tenant.write("containers/web/config.yaml", container);
+}
+
+/// The events of `box` so far, one a line.
+fn events(host: &TestHost) -> String {
+    host.exec_ok(["bbctl", "events", "box"])
+}
+
+fn wait_event(host: &TestHost, text: &str) {
+    // It ends when the line is there, and follows until then.
+    let script = format!("timeout 120 bbctl events box --follow | grep -q -m1 '{text}'");
+    assert!(
+        host.sh_try(&script).status.success(),
+        "no `{text}` in\n{}",
+        events(host)
+    );
+}
+
+/// That `number` is current, file by file as it was written.
+fn assert_whole(host: &TestHost, number: u64) {
+    assert_eq!(generation(host, "box"), number);
+    let doctor = host.exec_ok(["bbctl", "doctor"]);
+    assert!(
+        doctor.contains(&format!("generation {number} is whole")),
+        "{doctor}"
+    );
+}
+
+#[test]
+fn a_bad_commit_is_rolled_back_and_a_descendant_deploys() {
+    let host = host_with("bad", "window: 60s, tries: 2");
+    let tenant = Repository::tenant("box");
+    commit(&tenant, &web(true, "one"));
+    let said = host.push_ok("box", tenant.path());
+    assert!(said.contains("box: healthy"), "{said}");
+
+    commit(&tenant, &web(false, "two"));
+    let said = host.push_ok("box", tenant.path());
+    for word in [
+        "box: starting",
+        "try 2 of 2",
+        "rolled back to generation 1: web fails its health check",
+        "stays out until another one arrives",
+    ] {
+        assert!(said.contains(word), "no `{word}` in\n{said}");
+    }
+    assert_whole(&host, 1);
+    wait_healthy(&host, "box");
+    assert_eq!(status(&host, "box")["sync"], "RolledBack");
+    let before = invocation(&host, "box-web");
+    let waited = host.exec(["bbctl", "sync", "box", "--wait"]);
+    assert_eq!(waited.status.code(), Some(1), "{waited:?}");
+    assert_eq!(invocation(&host, "box-web"), before, "nothing was touched");
+    let journal = host.journal(&["-b", "-u", "tenant-rollback@box.service", "-o", "json"]);
+    assert!(
+        journal.contains("\"BITBUILDER_TENANT\":\"box\""),
+        "{journal}"
+    );
+
+    commit(&tenant, &web(true, "three"));
+    host.push_ok("box", tenant.path());
+    wait_healthy(&host, "box");
+    assert_eq!(status(&host, "box")["sync"], "Synced");
+    assert_whole(&host, 3);
+    wait_event(&host, "healthy  generation 3");
+    // Nothing of ours waits for anything.
+    let timers = host.exec_ok([
+        "systemctl",
+        "list-units",
+        "--all",
+        "--no-legend",
+        "tenant-rollback@*",
+    ]);
+    assert_eq!(timers, "");
+}
+
+#[test]
+fn what_runs_for_a_while_and_dies_is_rolled_back_at_the_end_of_its_window() {
+    let host = host_with("loop", "window: 8s, tries: 1");
+    let tenant = Repository::tenant("box");
+    commit(&tenant, &command("exec sleep infinity", ""));
+    host.push_ok("box", tenant.path());
+    wait_event(&host, "healthy  generation 1");
+    commit(&tenant, &command("sleep 2; exit 3", "restart: always\n"));
+    host.push_ok("box", tenant.path());
+    wait_event(&host, "rolled back  generation 2 -> 1");
+    assert_whole(&host, 1);
+    host.wait_active("systemd-nspawn@box-web.service");
+}
+
+#[test]
+fn what_fails_later_is_only_told() {
+    let host = host_with("later", "window: 60s, tries: 1");
+    let tenant = Repository::tenant("box");
+    commit(&tenant, &web(true, "one"));
+    host.push_ok("box", tenant.path());
+    wait_event(&host, "healthy  generation 1");
+    let page = upper("box", "web", "data/ok");
+    host.sh(&format!("mv {page} {page}.away"));
+    wait_event(&host, "degraded  generation 1");
+    let found = status(&host, "box");
+    assert_eq!(found["health"], "Degraded");
+    assert!(found["degraded"]["since"].as_u64().unwrap() > 0, "{found}");
+    host.sh(&format!("mv {page}.away {page}"));
+    host.wait_for("it was told that it works again", || {
+        events(&host).matches("healthy  generation 1").count() == 2
+    });
+    wait_healthy(&host, "box");
+    assert_eq!(generation(&host, "box"), 1);
+}
+
+#[test]
+fn every_kind_of_check() {
+    let host = host_with("kinds", "window: 60s, tries: 1");
+    let tenant = Repository::tenant("box");
+    let serve = "mkdir -p /data; echo ok > /data/ok; exec busybox httpd -f -p 80 -h /data";
+    let check =
+        |what: &str| format!("health: {{ {what}, interval: 1s, timeout: 2s, retries: 1 }}\n");
+    for (name, what) in [
+        ("http", "http: { port: 80, path: /ok }"),
+        ("tcp", "tcp: 80"),
+        ("command", "command: [test, -s, /data/ok]"),
+        ("script", "script: check.sh"),
+    ] {
+        let path = format!("containers/{name}/config.yaml");
+        tenant.write(&path, &command(serve, &check(what)));
+    }
+    // It says what it is, and goes on saying.
+    tenant.write(
+        "containers/script/check.sh",
+        "grep -E '^(CapEff|CapBnd|NoNewPrivs):' /proc/self/status > /data/status\n\
+         cat /proc/self/uid_map > /data/map\ntest -e /var/lib/bitbuilder && exit 7\n\
+         head -c 1000000 /dev/zero | tr '\\0' 'x'; echo; echo last line\n",
+    );
+    let said = host.push_ok("box", tenant.path());
+    assert!(said.contains("box: healthy"), "{said}");
+    wait_event(&host, "healthy  generation 1");
+    let result = host.read_file("/run/bitbuilder/health/box/script.json");
+    assert!(result.contains("last line"), "{result}");
+    assert!(result.len() < 2000, "{}", result.len());
+
+    // It had what the container's own processes have, and no more.
+    let seen = host.read_file(&upper("box", "script", "data/status"));
+    let pid =
+        host.sh("systemctl show --property=MainPID --value systemd-nspawn@box-script.service");
+    let payload = format!("pgrep -P {} | head -n1", pid.trim());
+    let own = host.sh(&format!(
+        "grep -E '^(CapEff|CapBnd|NoNewPrivs):' /proc/$({payload})/status"
+    ));
+    for key in ["CapBnd", "NoNewPrivs"] {
+        let line = |text: &str| {
+            text.lines()
+                .find(|line| line.starts_with(key))
+                .map(str::to_owned)
+        };
+        assert_eq!(line(&seen), line(&own), "{key}");
+    }
+    let map = host.read_file(&upper("box", "script", "data/map"));
+    assert!(
+        !map.trim_start().starts_with("0          0"),
+        "root inside is not root outside: {map}"
+    );
+
+    // A check that takes too long is ended, with what it started; its slice is the tenant's.
+    commit_check(&tenant, "command: [sh, -c, 'sleep 300 & sleep 300']", "1s");
+    host.push_ok("box", tenant.path());
+    wait_event(
+        &host,
+        "rolled back  generation 2 -> 1: command fails its health check.*not done after 1000 ms",
+    );
+    let left = host.sh("pgrep -fc 'sleep 300' || true");
+    assert_eq!(left.trim(), "0");
+    let slice =
+        host.sh("systemctl show --property=Slice --value tenant-health@box-command.service");
+    assert_eq!(slice.trim(), "tenant-box.slice");
+}
+
+fn commit_check(tenant: &Repository, check: &str, timeout: &str) {
+    let script = "exec sleep infinity";
+    let health = format!("health: {{ {check}, interval: 2s, timeout: {timeout}, retries: 2 }}\n");
+    tenant.write("containers/command/config.yaml", &command(script, &health));
+}
+
+#[test]
+fn a_start_period_forgives() {
+    let host = host_with("start", "window: 15s, tries: 1");
+    let tenant = Repository::tenant("box");
+    // Its check fails until it is up, for longer than its retries last.
+    let slow = |start: &str| {
+        let script = "mkdir -p /data; sleep 6; echo ok > /data/ok; exec sleep infinity";
+        let health = format!(
+            "health: {{ command: [test, -e, /data/ok], interval: 1s, timeout: 1s, retries: 2, startPeriod: {start} }}\n"
+        );
+        command(
+            script,
+            &format!("{health}volumes: [ {{ name: v{start}, mount: /data }} ]\n"),
+        )
+    };
+    commit(&tenant, &slow("30s"));
+    host.push_ok("box", tenant.path());
+    wait_event(&host, "healthy  generation 1");
+    commit(&tenant, &slow("1s"));
+    host.push_ok("box", tenant.path());
+    wait_event(
+        &host,
+        "rolled back  generation 2 -> 1: web fails its health check 2 times in a row",
+    );
+}
+
+#[test]
+fn a_host_that_dies_inside_the_window_judges_after_its_boot() {
+    let host = host_with("dies", "window: 20s, tries: 1");
+    let tenant = Repository::tenant("box");
+    commit(&tenant, &command("exec sleep infinity", ""));
+    host.push_ok("box", tenant.path());
+    wait_event(&host, "healthy  generation 1");
+    commit(&tenant, &command("sleep 1; exit 3", "restart: always\n"));
+    host.sh("systemctl disable --now bitbuilder-sync.timer");
+    std::thread::scope(|scope| {
+        // It would wait for the end of the window.
+        let push = scope.spawn(|| host.push("box", tenant.path()));
+        host.wait_for("the window of generation 2", || {
+            let found = status(&host, "box");
+            found["generation"] == 2 && !found["window"].is_null()
+        });
+        host.crash();
+        push.join().unwrap();
+    });
+    host.boot();
+    wait_event(&host, "rolled back  generation 2 -> 1");
+    assert_whole(&host, 1);
+    host.wait_active("systemd-nspawn@box-web.service");
+    assert_eq!(status(&host, "box")["sync"], "RolledBack");
+}
