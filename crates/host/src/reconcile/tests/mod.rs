@@ -5,11 +5,12 @@ mod fault;
 mod health;
 mod mark;
 mod operate;
+mod plan;
 mod refuse;
 mod remotes;
 mod rest;
 
-use super::{Event, Options, Report, Scope, TenantReport, init, pass};
+use super::{Event, Options, Report, Scope, TenantReport, Verdict, init, pass};
 use crate::generations;
 use crate::host::Host;
 use crate::sim::SimHost;
