@@ -3,11 +3,12 @@
 //! - [`role`]: which role a command line asks for. [`failure`]: errors and exit codes. [`console`]: output that never fails.
 //! - [`tenant`], [`network`], [`discover`]: what `setup-tenant@`, `tenant@`, `tenant-network@` and the late boot run.
 //! - [`judge`]: whether what was deployed stays.
-//! - [`sync`], [`progress`]: one pass, told to the journal or to a person.
+//! - [`sync`], [`progress`]: one pass, told to the journal or to a person; `boot`: the first one of a boot.
 //! - [`health`]: checks of workloads and waiting for them. [`enter`]: a command inside a container, confined as its
 //!   processes are. [`child`]: a program with limits on time and output.
 //! - [`hooks`]: what a push to an embedded repository meets.
 
+mod boot;
 pub mod child;
 pub mod console;
 pub mod discover;
@@ -56,6 +57,8 @@ fn run(role: Role) -> Result<ExitCode> {
         Role::TearDownNetwork(id) => network::tear_down(&host, &id)?,
         Role::Judge(id) => judge::run(&host, &id, console)?,
         Role::Sync(options) => sync::run(&host, &options, console)?,
+        Role::ServeRequests => sync::serve(&host, console)?,
+        Role::Request { name, trigger } => sync::request(&host, &name, &trigger)?,
         Role::Health(Health::Check { machine }) => health::check(&host, &machine, console)?,
         Role::Health(Health::Wait { tenant, workload }) => health::wait(&host, &tenant, &workload)?,
         Role::Discover => discover::run(&host, console)?,

@@ -4,6 +4,7 @@ use crate::enter::Entry;
 use crate::failure::{Failure, Result};
 use crate::sync::Sync;
 use bitbuilder_core::model::Name;
+use bitbuilder_host::reconcile::Trigger;
 use std::ffi::OsString;
 use std::path::Path;
 
@@ -23,6 +24,8 @@ Usage: agent ROLE [ARGUMENT...], or by a link that is called as the role.
                                     one pass, for all tenants or one (bitbuilder-sync, bitbuilder-sync@); WORD
                                     says what caused it: boot, timer, path, push[:UID], webhook[:DELIVERY],
                                     operator:UID, reload, health
+  git-sync --requests               a pass for everybody who asked for one (bitbuilder-requests)
+  sync-request NAME WORD            asks for one, for a tenant or `system` (bitbuilder-path@)
   tenant-health check MACHINE       one health check (tenant-health@)
   tenant-health wait TENANT WORKLOAD
                                     until a workload is healthy
@@ -56,6 +59,15 @@ pub enum Role {
     Judge(Name),
     /// `git-sync`.
     Sync(Sync),
+    /// `git-sync --requests`.
+    ServeRequests,
+    /// `sync-request`.
+    Request {
+        /// The tenant, or `system`.
+        name: Name,
+        /// Who or what asks.
+        trigger: Trigger,
+    },
     /// `tenant-health`.
     Health(Health),
     /// `tenant-discover`.
@@ -124,6 +136,7 @@ fn is_role(name: &str) -> bool {
             | "teardown-tenant-network"
             | "tenant-rollback"
             | "git-sync"
+            | "sync-request"
             | "tenant-health"
             | "tenant-discover"
             | "enter"
@@ -149,7 +162,15 @@ fn role_with(role: &str, words: &[&str]) -> Result<Role> {
         "setup-tenant-network" => tenant(Role::SetUpNetwork),
         "teardown-tenant-network" => tenant(Role::TearDownNetwork),
         "tenant-rollback" => tenant(Role::Judge),
+        "git-sync" if words == ["--requests"] => Ok(Role::ServeRequests),
         "git-sync" => sync(words).map(Role::Sync),
+        "sync-request" => match words {
+            [id, word] => Ok(Role::Request {
+                name: name(id)?,
+                trigger: trigger(word)?,
+            }),
+            _ => Err(usage(role, "NAME WORD")),
+        },
         "tenant-health" => health(words).map(Role::Health),
         "tenant-discover" => plain(Role::Discover),
         "enter" => Entry::parse(words).map(Role::Enter),
@@ -168,15 +189,18 @@ fn sync(words: &[&str]) -> Result<Sync> {
             "--progress" => sync.progress = true,
             "--trigger" => {
                 let word = words.next().ok_or_else(|| usage("git-sync", SYNC))?;
-                sync.trigger = word
-                    .parse()
-                    .map_err(|error| Failure::usage(format!("{error}")))?;
+                sync.trigger = trigger(word)?;
             }
             id if !id.starts_with('-') && sync.tenant.is_none() => sync.tenant = Some(name(id)?),
             _ => return Err(usage("git-sync", SYNC)),
         }
     }
     Ok(sync)
+}
+
+fn trigger(word: &str) -> Result<Trigger> {
+    word.parse()
+        .map_err(|error| Failure::usage(format!("{error}")))
 }
 
 fn health(words: &[&str]) -> Result<Health> {
@@ -223,7 +247,6 @@ pub(crate) fn machine_name(text: &str) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bitbuilder_host::reconcile::Trigger;
 
     fn parse(words: &[&str]) -> Result<Role, u8> {
         super::parse(words.iter().map(OsString::from)).map_err(|failure| failure.code())
@@ -265,6 +288,10 @@ mod tests {
             (&["git-sync", "--trigger"], 2),
             (&["git-sync", "--trigger", "nobody"], 2),
             (&["pre-receive", "x"], 2),
+            (&["git-sync", "--requests", "shop"], 2),
+            (&["sync-request", "shop"], 2),
+            (&["sync-request", "../x", "path"], 3),
+            (&["sync-request", "shop", "nobody"], 2),
         ] {
             assert_eq!(parse(words), Err(code), "{words:?}");
         }

@@ -4,7 +4,7 @@ use crate::boot::{self, Generator};
 use crate::names::Names;
 use crate::output::{self, Output};
 use crate::registry::{self, Tenant};
-use crate::{file, names};
+use crate::{file, host, names};
 use rustix::fd::OwnedFd;
 use rustix::fs::{AtFlags, CWD};
 use rustix::io::Errno;
@@ -19,26 +19,37 @@ const TENANTS: &str = "var/lib/tenants";
 /// Runs the generators again once `/var` is there.
 const DISCOVER: &str = "bitbuilder-discover.service";
 
-/// Why a tenant, or all of them, got no links.
+/// Why links are not made.
 #[derive(Debug)]
 pub struct Trouble<'a> {
-    /// The tenant; `None` when the registry cannot be read.
-    tenant: Option<&'a str>,
+    whose: Whose<'a>,
     /// What is wrong, with the file.
     cause: String,
+}
+
+/// Whose links are not made.
+#[derive(Debug)]
+enum Whose<'a> {
+    /// Those of one tenant.
+    Tenant(&'a str),
+    /// Those of all tenants: the registry cannot be read.
+    All,
+    /// Those of the host itself.
+    Host,
 }
 
 impl fmt::Display for Trouble<'_> {
     /// One line: who, what, and what to do.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let cause = &self.cause;
-        match self.tenant {
-            Some(id) if Names::new(id).is_some() => {
+        match self.whose {
+            Whose::Tenant(id) if Names::new(id).is_some() => {
                 write!(f, "{id}: {cause}; nothing of this tenant is placed")
             }
             // Anything can be in such an id.
-            Some(id) => write!(f, "{id:?}: {cause}; nothing of this tenant is placed"),
-            None => write!(f, "{cause}; no tenant is placed"),
+            Whose::Tenant(id) => write!(f, "{id:?}: {cause}; nothing of this tenant is placed"),
+            Whose::All => write!(f, "{cause}; no tenant is placed"),
+            Whose::Host => write!(f, "{cause}; timer, paths and webhooks are as shipped"),
         }?;
         f.write_str("; see: bbctl doctor")
     }
@@ -61,11 +72,19 @@ pub fn generate(
     let normal = output::open(normal)?;
     let root = file::directory(CWD, root)?;
     let mut text = Vec::new();
+    if generator == Generator::Tenant
+        && let Err(cause) = host::place(&root, &mut Output::new(&normal))
+    {
+        report(&Trouble {
+            whose: Whose::Host,
+            cause,
+        });
+    }
     let read = file::open(&root, registry::PATH)
         .and_then(|file| file::read(&file, &mut text, registry::LIMIT));
     let mut all = |cause| {
         report(&Trouble {
-            tenant: None,
+            whose: Whose::All,
             cause,
         })
     };
@@ -146,7 +165,7 @@ impl Generations {
             };
             if let Err(cause) = placed {
                 troubles.push(Trouble {
-                    tenant: Some(id),
+                    whose: Whose::Tenant(id),
                     cause,
                 });
             }

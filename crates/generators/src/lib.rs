@@ -4,12 +4,14 @@
 //! - [`registry`]: which tenants there are, and which of them are enabled.
 //! - [`boot`]: the links that a generation asks for, checked before any is made.
 //! - [`names`]: the units that a tenant may own; nothing else of the host can be shadowed.
+//! - [`host`]: links that the host's own units get.
 //! - [`output`]: links in the generator directory, a tenant's all or none.
 //! - [`generate()`]: all of it for every tenant. [`log`]: what went wrong, in the kernel's log. [`main()`]: the program.
 
 mod boot;
 mod file;
 mod generate;
+mod host;
 mod log;
 mod names;
 mod output;

@@ -6,6 +6,7 @@
 //! - [`apply`]: executes a plan, step by step, with a journal; decides nothing.
 //! - [`observe`]: what really runs: units, health, links.
 //! - [`reconcile`]: one pass, all stages in order.
+//! - [`requests`]: files with which units ask for passes.
 //! - [`host`]: the trait that everything above talks to; [`systemd`] and [`nftables`] are the real one,
 //!   [`sim`] a whole host in a directory.
 //! - [`doctor`]: whether a host has what it needs. [`template`]: checks of a template directory.
@@ -25,6 +26,7 @@ pub mod nftables;
 pub mod observe;
 pub mod paths;
 pub mod reconcile;
+pub mod requests;
 pub mod sim;
 pub mod source;
 pub mod systemd;

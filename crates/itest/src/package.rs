@@ -21,6 +21,7 @@ pub const ROLES: &[&str] = &[
     "teardown-tenant-network",
     "tenant-rollback",
     "git-sync",
+    "sync-request",
     "tenant-health",
     "tenant-discover",
     "enter",

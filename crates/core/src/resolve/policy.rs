@@ -12,11 +12,6 @@ pub fn unavailable(policy: &Policy) -> Vec<Finding> {
     let pools = &policy.pools;
     let says = [
         (
-            policy.sync.interval != usual.sync.interval || policy.sync.jitter != usual.sync.jitter,
-            "`sync.interval` and `sync.jitter` are not used yet: the host looks every five minutes",
-            Some("write a drop-in for bitbuilder-sync.timer on the host"),
-        ),
-        (
             policy.storage.quota != Quota::None,
             "`storage.quota` is not used yet: storage limits are not enforced",
             None,
@@ -72,11 +67,11 @@ mod tests {
     #[test]
     fn what_is_not_done_yet_is_said() {
         let mut policy = default_policy();
-        policy.sync.interval = Millis(1000);
+        policy.sync.interval = Millis(60_000);
         policy.storage.quota = Quota::Btrfs;
         let findings = unavailable(&policy);
         let messages: Vec<&str> = findings.iter().map(|f| f.message.as_str()).collect();
-        assert_eq!(messages.len(), 2);
-        assert!(messages[0].contains("sync.interval") && messages[1].contains("storage.quota"));
+        assert_eq!(messages.len(), 1);
+        assert!(messages[0].contains("storage.quota"));
     }
 }

@@ -31,6 +31,7 @@ mod task;
 #[cfg(test)]
 mod tests;
 mod trigger;
+mod units;
 mod waiting;
 pub(crate) mod watch;
 
@@ -41,6 +42,7 @@ pub use operate::{resume, rollback, suspend};
 pub use options::{Options, Scope, Starts};
 pub use preview::{Preview, preview_system, preview_tenant, read_reference};
 pub use registry::{EffectiveRegistry, EffectiveTenant, effective_registry};
+pub use remotes::is_remote_unreachable;
 pub use report::{Event, Report, SystemReport, TenantReport, Verdict};
 pub use state::{Degradation, FetchFailure, Refusal, Return, Suspension, TenantState};
 pub use system::{Revision, SystemState, accepted_system};
@@ -168,6 +170,9 @@ fn rounds<'scope>(
         } else {
             let mut done = execute(host, &mut ground, tasks, say)?;
             attend(host, &mut ground, &mut done, say);
+            if first && let Err(error) = units::converge(host, &ground.revision) {
+                report.system.error.get_or_insert(error.to_string());
+            }
             let rest = Rest::after(host, &ground, rest, &report.system, &done)?;
             report.merge(done);
             rest

@@ -5,9 +5,12 @@
 //! down must not use up what the others are asked with.
 
 use super::ground::Ground;
-use super::init::ensure_embedded;
+use super::init::{ensure_embedded, read_config};
 use super::rest::Still;
-use super::{FetchFailure, Options, PassError, Revision, Scope, SystemState, lock};
+use super::{
+    EffectiveTenant, FetchFailure, Options, PassError, Revision, Scope, SystemState,
+    effective_registry, lock,
+};
 use crate::git::GitError;
 use crate::host::Host;
 use crate::paths::HostRoot;
@@ -150,6 +153,26 @@ pub(super) fn questions(
                     .is_none_or(|failed| failed.is_due(host.now(), interval)))
     });
     Ok(asked.map(Question::of).collect())
+}
+
+/// Whether a repository on another host could not be read the last time.
+///
+/// # Errors
+/// When the host's state is unreadable.
+pub fn is_remote_unreachable(host: &dyn Host) -> Result<bool, PassError> {
+    let root = host.root();
+    let is_remote = |url: &str| RemoteUrl::parse(url).is_ok_and(|url| url.host().is_some());
+    let failed = SystemState::read(root)?.fetch_failure;
+    let config = read_config(root)?.filter(|config| is_remote(&config.repository));
+    if config.is_some() && failed.is_some() {
+        return Ok(true);
+    }
+    let registry = effective_registry(root)?.map_or_else(Vec::new, |registry| registry.tenants);
+    let failed = |tenant: &EffectiveTenant| Memory::read(root, &tenant.id).fetch_failure.is_some();
+    let mut remote = registry
+        .iter()
+        .filter(|tenant| is_remote(&tenant.registration.repository));
+    Ok(remote.any(failed))
 }
 
 /// Of the memory of a tenant, what decides whether it is asked.

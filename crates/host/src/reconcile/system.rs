@@ -48,6 +48,9 @@ pub struct SystemState {
     /// How repositories are fetched by the commit in force.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sync: Option<Sync>,
+    /// Hash of what the host's own units were given; `None` when they are as shipped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub units: Option<String>,
 }
 
 impl SystemState {
@@ -67,6 +70,7 @@ impl SystemState {
             refused: None,
             fetch_failure: None,
             sync: None,
+            units: None,
         })
     }
 
@@ -75,7 +79,7 @@ impl SystemState {
         self.sync.unwrap_or_else(|| default_policy().sync)
     }
 
-    fn write(&self, root: &HostRoot) -> Result<(), HostError> {
+    pub(super) fn write(&self, root: &HostRoot) -> Result<(), HostError> {
         atomic::write_json(&path(root), self)
     }
 }

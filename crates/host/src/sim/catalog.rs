@@ -25,6 +25,8 @@ const DIRECTORIES: [&str; 3] = [
 /// Where the generators put their links.
 const GENERATED: &str = "/run/systemd/generator";
 const TENANTS: &str = "/var/lib/tenants/";
+/// What the host's own units are given.
+const HOST: &str = "/var/lib/bitbuilder/units/";
 
 /// What is asked of the effective registry here.
 #[derive(Debug, Deserialize)]
@@ -127,6 +129,8 @@ impl Catalog {
                 && let Ok(id) = Name::new(id)
             {
                 catalog.place(&link, root.generation(&id, *number).join(path));
+            } else if target.starts_with(HOST) {
+                catalog.place(&link, root.join(target));
             }
         }
         catalog

@@ -18,8 +18,13 @@ pub(super) const SYSTEMD: u32 = 262;
 const CONTROLLERS: &str = "cpuset cpu io memory pids\n";
 
 /// Our units.
-const UNITS: [(&str, &str); 10] = [
+const UNITS: [(&str, &str); 15] = [
     unit!("bitbuilder-discover.service"),
+    unit!("bitbuilder-online.service"),
+    unit!("bitbuilder-path@.path"),
+    unit!("bitbuilder-path@.service"),
+    unit!("bitbuilder-requests.path"),
+    unit!("bitbuilder-requests.service"),
     unit!("bitbuilder-sync.service"),
     unit!("bitbuilder-sync.timer"),
     unit!("bitbuilder-sync@.service"),

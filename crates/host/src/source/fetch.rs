@@ -213,6 +213,33 @@ fn local_git_dir(url: &RemoteUrl) -> Result<Option<PathBuf>, SourceError> {
     Ok(Some(git_dir))
 }
 
+/// Where a local remote writes its refs down.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LocalRefs {
+    /// Its Git directory, which need not be there yet.
+    pub git_dir: PathBuf,
+    /// Whether the refs are in one table rather than in a file each.
+    pub reftable: bool,
+}
+
+/// Where the remote `url` writes `reference` down; `None` when it is not local, or a commit that never moves.
+pub fn local_refs(url: &str, reference: &str) -> Option<LocalRefs> {
+    let Ok(Reference::Names(_)) = refs::parse(reference) else {
+        return None;
+    };
+    let url = RemoteUrl::parse(url).ok()?;
+    let path = url.local()?;
+    let inner = path.join(".git");
+    let git_dir = match inner.is_dir() {
+        true => inner,
+        false => path.to_owned(),
+    };
+    Some(LocalRefs {
+        reftable: git_dir.join("reftable").is_dir(),
+        git_dir,
+    })
+}
+
 /// Whether the refs at `git_dir` are files that [`find`] can read: not those of a linked work tree, nor reftables.
 fn has_ref_files(git_dir: &Path) -> bool {
     git_dir.join("refs").is_dir()

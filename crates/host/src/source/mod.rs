@@ -28,7 +28,7 @@ mod walk;
 
 pub use commit::{Commit, is_descendant, read_commit, resolve_ref};
 pub use error::SourceError;
-pub use fetch::{Fetched, fetch, fetch_with, peek};
+pub use fetch::{Fetched, LocalRefs, fetch, fetch_with, local_refs, peek};
 pub use layer::{Chown, Export, export_directory, export_layer};
 pub use limits::TreeLimits;
 pub use mirror::Mirror;

@@ -23,7 +23,8 @@ impl Look {
     pub(crate) fn at(host: &SimHost) -> Self {
         let root = host.root();
         let units = host.units(&["*"]).unwrap();
-        let active = |state: &UnitState| state.active != "inactive";
+        let active =
+            |name: &str, state: &UnitState| state.active != "inactive" && !is_of_the_host(name);
         let mut network = BTreeMap::new();
         let mut generation = BTreeMap::new();
         read(&root.network(), "networkd", &mut network);
@@ -38,7 +39,7 @@ impl Look {
         Self {
             units: units
                 .into_iter()
-                .filter(|(_, state)| active(state))
+                .filter(|(name, state)| active(name, state))
                 .collect(),
             links: host.links().unwrap(),
             tables: host.tables().unwrap(),
@@ -50,7 +51,9 @@ impl Look {
 
     /// What was asked of the host since.
     pub(crate) fn calls_since(&self, host: &SimHost) -> Vec<(Call, String)> {
-        host.calls().split_off(self.calls)
+        let mut calls = host.calls().split_off(self.calls);
+        calls.retain(|(_, about)| !is_of_the_host(about));
+        calls
     }
 
     /// Whether nothing of it changed.
@@ -72,6 +75,11 @@ impl Look {
             .cloned()
             .collect()
     }
+}
+
+/// Whether it is a unit that watches repositories for the host: no tenant has a part in it.
+fn is_of_the_host(unit: &str) -> bool {
+    unit.starts_with("bitbuilder-")
 }
 
 /// Units that are up before and after with another invocation; only before; only after.

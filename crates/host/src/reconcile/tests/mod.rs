@@ -9,6 +9,7 @@ mod plan;
 mod refuse;
 mod remotes;
 mod rest;
+mod units;
 
 use super::{Event, Options, Report, Scope, TenantReport, Verdict, init, pass};
 use crate::generations;

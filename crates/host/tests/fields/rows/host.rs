@@ -127,8 +127,9 @@ fn policy() -> Vec<Row> {
     let fresh = "new allocations are made from it";
     vec![
         set("sync.interval", "/sync/interval", json!("1min"))
-            .says("not-available", "sync.interval"),
-        set("sync.jitter", "/sync/jitter", json!("1min")).says("not-available", "sync.jitter"),
+            .elsewhere("`bitbuilder-sync.timer` follows it"),
+        set("sync.jitter", "/sync/jitter", json!("1min"))
+            .elsewhere("`bitbuilder-sync.timer` follows it"),
         set("sync.timeout", "/sync/timeout", json!("1min")).elsewhere("the next fetch keeps to it"),
         set(
             "verify.commits",
