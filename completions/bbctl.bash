@@ -22,6 +22,9 @@ _bbctl() {
             bbctl,doctor)
                 cmd="bbctl__subcmd__doctor"
                 ;;
+            bbctl,drift)
+                cmd="bbctl__subcmd__drift"
+                ;;
             bbctl,events)
                 cmd="bbctl__subcmd__events"
                 ;;
@@ -58,6 +61,9 @@ _bbctl() {
             bbctl,shell)
                 cmd="bbctl__subcmd__shell"
                 ;;
+            bbctl,simulate)
+                cmd="bbctl__subcmd__simulate"
+                ;;
             bbctl,status)
                 cmd="bbctl__subcmd__status"
                 ;;
@@ -81,6 +87,9 @@ _bbctl() {
                 ;;
             bbctl__subcmd__help,doctor)
                 cmd="bbctl__subcmd__help__subcmd__doctor"
+                ;;
+            bbctl__subcmd__help,drift)
+                cmd="bbctl__subcmd__help__subcmd__drift"
                 ;;
             bbctl__subcmd__help,events)
                 cmd="bbctl__subcmd__help__subcmd__events"
@@ -117,6 +126,9 @@ _bbctl() {
                 ;;
             bbctl__subcmd__help,shell)
                 cmd="bbctl__subcmd__help__subcmd__shell"
+                ;;
+            bbctl__subcmd__help,simulate)
+                cmd="bbctl__subcmd__help__subcmd__simulate"
                 ;;
             bbctl__subcmd__help,status)
                 cmd="bbctl__subcmd__help__subcmd__status"
@@ -230,7 +242,7 @@ _bbctl() {
 
     case "${cmd}" in
         bbctl)
-            opts="-h -V --sim --color --help --version new validate plan sync status history rollback suspend resume events logs shell explain schema doctor tenant host template completions help"
+            opts="-h -V --sim --color --help --version new validate plan sync status drift history rollback suspend resume events logs shell explain schema doctor tenant host template completions simulate help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -275,6 +287,28 @@ _bbctl() {
             ;;
         bbctl__subcmd__doctor)
             opts="-h --json --sim --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --sim)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        bbctl__subcmd__drift)
+            opts="-h --exit-code --json --sim --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -340,7 +374,7 @@ _bbctl() {
             return 0
             ;;
         bbctl__subcmd__help)
-            opts="new validate plan sync status history rollback suspend resume events logs shell explain schema doctor tenant host template completions help"
+            opts="new validate plan sync status drift history rollback suspend resume events logs shell explain schema doctor tenant host template completions simulate help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -368,6 +402,20 @@ _bbctl() {
             return 0
             ;;
         bbctl__subcmd__help__subcmd__doctor)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        bbctl__subcmd__help__subcmd__drift)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -578,6 +626,20 @@ _bbctl() {
             return 0
             ;;
         bbctl__subcmd__help__subcmd__shell)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        bbctl__subcmd__help__subcmd__simulate)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1137,6 +1199,28 @@ _bbctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        bbctl__subcmd__simulate)
+            opts="-h --sim --color --help stop start reload nft delete-link reboot"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --sim)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         bbctl__subcmd__status)
             opts="-h --exit-code --wait --timeout --json --sim --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -1190,7 +1274,7 @@ _bbctl() {
             return 0
             ;;
         bbctl__subcmd__sync)
-            opts="-h --no-fetch --allow-rewind --retry --wait --timeout --json --sim --color --help"
+            opts="-h --no-fetch --allow-rewind --retry --repair --wait --timeout --json --sim --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -231,6 +231,10 @@ fn action(action: &Action) -> String {
         Action::RenewLeases { .. } => "renew addresses".to_owned(),
         Action::SetProperties { unit, .. } => format!("set limits of {unit}"),
         Action::Start { units } => format!("start {}", units.join(" ")),
+        Action::RestoreFiles { number } => format!("restore files of generation {number}"),
+        Action::Revert { units } => format!("revert {}", units.join(" ")),
+        Action::Reload => "reload the manager".to_owned(),
+        Action::FixLinks { .. } => "put links right".to_owned(),
     }
 }
 

@@ -60,6 +60,8 @@ pub fn run(host: &dyn Host, sync: &Sync, console: &Console) -> Result {
             true => Trigger::Boot,
             false => sync.trigger.clone(),
         },
+        // Who reloads a tenant wants it as it shall be.
+        repair: sync.trigger == Trigger::Reload,
         ..Options::default()
     };
     let report = pass(host, &options, sync.progress, console)?;

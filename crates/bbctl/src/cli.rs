@@ -1,8 +1,8 @@
 //! What can be typed.
 
 use crate::command::{
-    completions, doctor, events, explain, history, host, logs, new, plan, resume, rollback, schema,
-    shell, status, suspend, sync, template, tenant, validate,
+    completions, doctor, drift, events, explain, history, host, logs, new, plan, resume, rollback,
+    schema, shell, simulate, status, suspend, sync, template, tenant, validate,
 };
 use crate::context::Context;
 use crate::error::{CommandError, Exit};
@@ -16,7 +16,7 @@ Exit codes:
   1  failed: the host, a repository, or the command that was run
   2  the command line is wrong
   3  a document is wrong
-  4  something would change (plan), or is not as it shall be (status --exit-code)
+  4  something would change (plan), or is not as it shall be (status, drift --exit-code)
 
 Examples:
   bbctl new tenant ./shop          make a tenant repository that is valid
@@ -75,6 +75,7 @@ pub(crate) enum Command {
     Plan(plan::Plan),
     Sync(sync::Sync),
     Status(status::Status),
+    Drift(drift::Drift),
     History(history::History),
     Rollback(rollback::Rollback),
     Suspend(suspend::Suspend),
@@ -89,6 +90,7 @@ pub(crate) enum Command {
     Host(host::HostCommand),
     Template(template::Template),
     Completions(completions::Completions),
+    Simulate(simulate::Simulate),
 }
 
 impl Command {
@@ -99,6 +101,7 @@ impl Command {
             Self::Plan(command) => command.run(context),
             Self::Sync(command) => command.run(context),
             Self::Status(command) => command.run(context),
+            Self::Drift(command) => command.run(context),
             Self::History(command) => command.run(context),
             Self::Rollback(command) => command.run(context),
             Self::Suspend(command) => command.run(context),
@@ -113,6 +116,7 @@ impl Command {
             Self::Host(command) => command.run(context),
             Self::Template(command) => command.run(context),
             Self::Completions(command) => command.run(context),
+            Self::Simulate(command) => command.run(context),
         }
     }
 }

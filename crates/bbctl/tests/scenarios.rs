@@ -34,6 +34,7 @@ scenarios! {
     registry: "tests/scenarios/registry.md",
     plan: "tests/scenarios/plan.md",
     health: "tests/scenarios/health.md",
+    drift: "tests/scenarios/drift.md",
     operator: "docs/operator.md",
     tenant: "docs/tenant.md",
     changes: "docs/changes.md",

@@ -8,6 +8,7 @@
 //! - [`render`]: desired state and allocations to [`artefact`]s, through the one writer in [`unitfile`].
 //! - [`lint`]: checks of the rendered set before anything is switched.
 //! - [`plan`]: two sets of artefacts to steps with reasons.
+//! - [`drift`]: what the host has against what a generation says: differences, and the steps that put them right.
 //! - [`window`]: whether a generation that was deployed works, and what follows.
 //! - [`report`]: findings, plans and status for people and for programs.
 //!
@@ -21,6 +22,7 @@ pub mod artefact;
 pub mod desired;
 pub mod digest;
 pub mod document;
+pub mod drift;
 pub mod finding;
 pub mod lint;
 pub mod model;

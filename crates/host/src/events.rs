@@ -96,6 +96,17 @@ pub enum HistoryEvent {
     Resumed,
     /// It left the registry.
     Removed,
+    /// It differs from its generation without a new commit, or in other ways than before.
+    Drifted {
+        /// What differs, a sentence each.
+        items: Vec<String>,
+    },
+    /// It does not differ any more.
+    Settled,
+    /// It came back to the registry, and has what it had.
+    Restored,
+    /// Its data was deleted, and its numbers are free.
+    Purged,
 }
 
 /// One line.

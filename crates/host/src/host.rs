@@ -1,13 +1,17 @@
 //! The trait between decisions and the machine. Files are written below [`Host::root`] by `generations`;
 //! everything that is not a file goes through here, so that the simulated host is a real second implementation.
 
+mod watch;
+
+pub use watch::{Watch, Witness};
+
 use crate::paths::HostRoot;
 use bitbuilder_core::resolve::HostFacts;
 use std::collections::BTreeMap;
 use std::path::Path;
 
 /// A machine with systemd, real or simulated.
-pub trait Host: Send + core::marker::Sync {
+pub trait Host: Watch + Send + core::marker::Sync {
     /// Where its files are.
     fn root(&self) -> &HostRoot;
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod completions;
 pub(crate) mod doctor;
+pub(crate) mod drift;
 pub(crate) mod events;
 pub(crate) mod explain;
 pub(crate) mod history;
@@ -13,6 +14,7 @@ pub(crate) mod resume;
 pub(crate) mod rollback;
 pub(crate) mod schema;
 pub(crate) mod shell;
+pub(crate) mod simulate;
 pub(crate) mod status;
 pub(crate) mod suspend;
 pub(crate) mod sync;

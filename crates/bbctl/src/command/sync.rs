@@ -19,6 +19,7 @@ Exit codes: 0 all is as the repositories say; 1 a tenant failed or its commit wa
 Examples:
   bbctl sync                       every tenant
   bbctl sync shop --wait           one, until it is decided whether it works
+  bbctl sync shop --repair         start what was stopped, take back what was changed by hand
   bbctl sync shop --allow-rewind   accept a commit that does not descend from the deployed one")]
 pub(crate) struct Sync {
     /// The tenant; every tenant by default.
@@ -33,6 +34,9 @@ pub(crate) struct Sync {
     /// Try commits again that were refused, or rolled back from.
     #[arg(long)]
     retry: bool,
+    /// Put right what differs from the current generation without a new commit.
+    #[arg(long)]
+    repair: bool,
     /// Wait until the tenants are Healthy, or it is decided that they are not.
     #[arg(long)]
     wait: bool,
@@ -52,6 +56,7 @@ impl Sync {
             plan_only: false,
             retry: self.retry,
             allow_rewind: self.allow_rewind,
+            repair: self.repair,
             starts: Starts::Awaited,
             trigger: Trigger::default(),
         };

@@ -51,5 +51,9 @@ pub(crate) fn words(event: &HistoryEvent) -> (&'static str, Style, String) {
         HistoryEvent::Suspended { reason } => ("suspended", Style::Warn, reason.clone()),
         HistoryEvent::Resumed => ("resumed", Style::Good, String::new()),
         HistoryEvent::Removed => ("removed", Style::Warn, String::new()),
+        HistoryEvent::Drifted { items } => ("drifted", Style::Warn, items.join("; ")),
+        HistoryEvent::Settled => ("settled", Style::Good, String::new()),
+        HistoryEvent::Restored => ("restored", Style::Good, String::new()),
+        HistoryEvent::Purged => ("purged", Style::Warn, String::new()),
     }
 }

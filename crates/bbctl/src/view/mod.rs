@@ -1,8 +1,9 @@
 //! What is shown of a value, for people.
 //!
 //! - [`table`]: rows in columns. [`time`]: times. [`report`]: passes, as they go and when they are over.
-//! - [`status`]: the host and one tenant. [`history`]: what happened.
+//! - [`status`]: the host and one tenant. [`history`]: what happened. [`drift`]: what differs.
 
+pub(crate) mod drift;
 pub(crate) mod history;
 pub(crate) mod report;
 pub(crate) mod status;

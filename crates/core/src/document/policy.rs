@@ -5,8 +5,8 @@ use super::scalar::{GitRef, GitUrl, IfName, Int, Line, Subnet6};
 use super::source::Span;
 use super::value;
 use crate::model::{
-    Degraded, HealthPolicy, Millis, Name, Notification, Policy, Pools, Quota, Retention, Storage,
-    Subnet4, Sync, TemplateSource, Verify, VerifyCommits,
+    Degraded, Drift, DriftPolicy, HealthPolicy, Millis, Name, Notification, Policy, Pools, Quota,
+    Retention, Storage, Subnet4, Sync, TemplateSource, Verify, VerifyCommits,
 };
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -14,6 +14,11 @@ words!(VerifyCommits {
     "required" => VerifyCommits::Required,
     "warn" => VerifyCommits::Warn,
     "off" => VerifyCommits::Off,
+});
+
+words!(DriftPolicy {
+    "report" => DriftPolicy::Report,
+    "repair" => DriftPolicy::Repair,
 });
 
 words!(Quota {
@@ -49,6 +54,8 @@ written! {
         optional "hooks" hooks: HooksDoc,
         /// What a generation that was deployed has to show.
         optional "health" health: HealthDoc,
+        /// What is done when a tenant differs from its generation without a new commit.
+        optional "drift" drift: DriftDoc,
     }
 }
 
@@ -152,6 +159,14 @@ written! {
     }
 }
 
+written! {
+    /// What is done when a tenant differs from its generation without a new commit.
+    struct DriftDoc {
+        /// Whether a pass only says it or also puts it right; report by default.
+        optional "policy" policy: DriftPolicy,
+    }
+}
+
 /// A range of numbers, `first-last`, within bounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Range<const MIN: u32, const MAX: u32>(u32, u32);
@@ -210,6 +225,9 @@ pub fn default_policy() -> Policy {
         templates: Vec::new(),
         hook_timeout: Millis(60 * 1000),
         health: HealthPolicy::default(),
+        drift: Drift {
+            policy: DriftPolicy::Report,
+        },
     }
 }
 
@@ -246,6 +264,9 @@ pub(crate) fn policy(doc: PolicyDoc, cx: &mut Cx<'_>) -> Policy {
     }
     if let Some(doc) = &doc.health {
         health(&doc.value, &mut policy.health, cx);
+    }
+    if let Some(doc) = doc.drift {
+        policy.drift.policy = value(doc.value.policy, policy.drift.policy);
     }
     policy
 }

@@ -130,6 +130,9 @@ pub struct Policy {
     /// What a generation that was deployed has to show.
     #[serde(default)]
     pub health: HealthPolicy,
+    /// What is done about drift.
+    #[serde(default)]
+    pub drift: Drift,
 }
 
 /// What a generation that was deployed has to show, and what is done when it does not.
@@ -161,6 +164,26 @@ pub enum Degraded {
     Report,
     /// It gets its tries, and then the generation that was Healthy before it returns.
     Rollback,
+}
+
+/// What is done about drift.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Drift {
+    /// Whether it is also put right.
+    pub policy: DriftPolicy,
+}
+
+/// Whether drift is put right without being asked.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum DriftPolicy {
+    /// A pass says it.
+    #[default]
+    Report,
+    /// A pass says it and puts it right.
+    Repair,
 }
 
 /// When to fetch.

@@ -104,6 +104,9 @@ mod tests {
             templates: Vec::new(),
             hook_timeout: Millis(60_000),
             health: HealthPolicy::default(),
+            drift: Drift {
+                policy: DriftPolicy::Report,
+            },
         }
     }
 

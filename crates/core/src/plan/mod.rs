@@ -145,6 +145,55 @@ pub enum Action {
         /// In one transaction.
         units: Vec<String>,
     },
+    /// Write files of the current generation again that are not as its record says.
+    RestoreFiles {
+        /// Its number.
+        number: u64,
+    },
+    /// Remove masks and drop-ins of others.
+    Revert {
+        /// Of these units.
+        units: Vec<String>,
+    },
+    /// Have the manager reload: generators run again.
+    Reload,
+    /// Put links right.
+    FixLinks {
+        /// In this order.
+        fixes: Vec<LinkFix>,
+    },
+}
+
+/// How a link is put right.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "fix")]
+pub enum LinkFix {
+    /// networkd sets it up again.
+    Reconfigure {
+        /// The link.
+        link: String,
+    },
+    /// It becomes a port of a bridge, and goes up.
+    Attach {
+        /// The link.
+        link: String,
+        /// The bridge.
+        bridge: String,
+    },
+    /// It leaves its bridge.
+    Detach {
+        /// The link.
+        link: String,
+    },
+}
+
+impl LinkFix {
+    /// The link.
+    pub fn link(&self) -> &str {
+        match self {
+            Self::Reconfigure { link } | Self::Attach { link, .. } | Self::Detach { link } => link,
+        }
+    }
 }
 
 /// How one file of the generation differs.

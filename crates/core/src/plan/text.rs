@@ -1,6 +1,6 @@
 //! A plan for people: one line per step, then the files.
 
-use super::{Action, Change, FileChange, Gate, Phase, Plan, Step, Waiting};
+use super::{Action, Change, FileChange, Gate, LinkFix, Phase, Plan, Step, Waiting};
 use crate::artefact::UpdateClass;
 use crate::report::escape;
 use std::collections::BTreeSet;
@@ -134,6 +134,13 @@ fn action(action: &Action) -> String {
             format!("set {} of {unit}", pairs.join(" "))
         }
         Action::Start { units } => format!("start {}", units.join(" ")),
+        Action::RestoreFiles { number } => format!("restore files of generation {number}"),
+        Action::Revert { units } => format!("revert {}", units.join(" ")),
+        Action::Reload => "reload systemd".into(),
+        Action::FixLinks { fixes } => {
+            let links: Vec<&str> = fixes.iter().map(LinkFix::link).collect();
+            format!("set up {}", links.join(" "))
+        }
     }
 }
 

@@ -42,6 +42,13 @@ pub(super) fn execute(
             host.set_properties(unit, properties).map(|()| true)
         }
         Action::Start { units } => start(host, units),
+        Action::RestoreFiles { number } => {
+            needs(host, tenant, sources).and_then(|from| restore(host, tenant, *number, from.work))
+        }
+        Action::Revert { units } => host.revert(units).map(|()| true),
+        // The manager reloads when the phase of switches is over and one of them did something.
+        Action::Reload => Ok(true),
+        Action::FixLinks { fixes } => host.fix_links(fixes).map(|()| true),
     };
     match result {
         Ok(true) => StepResult::Done,
@@ -78,6 +85,21 @@ fn write_generation(
             Err(HostError::damaged(
                 &path,
                 "the plan writes another generation than was compiled",
+            ))
+        }
+    }
+}
+
+fn restore(host: &dyn Host, tenant: &Name, number: u64, work: Work<'_>) -> Result<bool, HostError> {
+    match work.target {
+        Some((manifest, artefacts)) if manifest.number == number && manifest.tenant == *tenant => {
+            generations::restore(host.root(), manifest, artefacts)
+        }
+        _ => {
+            let path = host.root().generation(tenant, number);
+            Err(HostError::damaged(
+                &path,
+                "the plan restores another generation than was compiled",
             ))
         }
     }

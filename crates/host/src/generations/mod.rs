@@ -2,7 +2,7 @@
 //!
 //! - [`write()`] makes a generation beside the others, [`switch`] points `current` at it, [`unlink`] removes the link.
 //! - [`read_manifest`], [`read_current`], [`current`], [`list`], [`read_files`] and [`next_number`] read.
-//! - [`verify()`] compares what is on the disk with the manifest, [`tree_hash`] says what it is. [`prune`] forgets old ones, [`remove`] one that never
+//! - [`verify()`] compares what is on the disk with the manifest, [`restore`] makes it so again, [`tree_hash`] says what it is. [`prune`] forgets old ones, [`remove`] one that never
 //!   became current, [`sweep`] what a crash left.
 //!
 //! A directory with a number as its name is complete: it got the name by a rename after every byte was on the disk,
@@ -18,7 +18,7 @@ pub use forget::{prune, remove, sweep};
 pub use link::{current, switch, unlink};
 pub use read::{list, next_number, read_current, read_files, read_manifest};
 pub use verify::{Damage, DamageKind, tree_hash, verify};
-pub use write::write;
+pub use write::{restore, write};
 
 /// The manifest's name in a generation.
 pub const MANIFEST: &str = "generation.json";

@@ -35,6 +35,33 @@ pub fn write(
     Ok(Written::Created)
 }
 
+/// Writes the files of a generation again that are not as its record says, and removes what is not in it; whether there
+/// were any. The content of a generation never changes by this.
+///
+/// # Errors
+/// When `artefacts` are not what the record says, or a file operation fails.
+pub fn restore(
+    root: &HostRoot,
+    manifest: &Manifest,
+    artefacts: &Artefacts,
+) -> Result<bool, HostError> {
+    let directory = root.generation(&manifest.tenant, manifest.number);
+    check(&directory, manifest, artefacts)?;
+    let damages = verify(root, &manifest.tenant, manifest.number)?;
+    for damage in &damages {
+        let path = directory.join(&damage.path);
+        let Some(artefact) = artefacts.files.get(&damage.path) else {
+            disk::remove_tree(&path)?;
+            continue;
+        };
+        if path.is_dir() && !path.is_symlink() {
+            disk::remove_tree(&path)?;
+        }
+        atomic::write(&path, &artefact.content, artefact.mode)?;
+    }
+    Ok(!damages.is_empty())
+}
+
 /// Everything but the time of writing must be equal, on the disk too.
 fn compare(root: &HostRoot, manifest: &Manifest, directory: &Path) -> Result<Written, HostError> {
     let mut existing = read_manifest(root, &manifest.tenant, manifest.number)?;

@@ -37,12 +37,26 @@ pub fn load(host: &dyn Host, id: &Name) -> Result<(), HostError> {
     if !gone.is_empty() {
         host.delete_links(&gone)?;
     }
-    if changed || !before.is_settled() {
+    if changed || !before.is_settled() || is_gone(host, &after)? {
         host.reload_network(&after.links.iter().cloned().collect::<Vec<_>>())?;
     }
     drop_tables(host, before.tables.difference(&after.tables))?;
     refresh_names(host, id)?;
     after.write(host.root(), id)
+}
+
+/// Whether a link that was made is not there any more. networkd makes it again at a reload.
+fn is_gone(host: &dyn Host, placed: &Placed) -> Result<bool, HostError> {
+    if placed.links.is_empty() {
+        return Ok(false);
+    }
+    let found = host.interfaces()?;
+    let gone = |link: &String| {
+        found
+            .as_ref()
+            .is_some_and(|found| found.get(link).is_none())
+    };
+    Ok(placed.links.iter().any(gone))
 }
 
 /// Tells workloads that run the names of the others. A workload sees its table through a bind mount: the file must stay

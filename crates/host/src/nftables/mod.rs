@@ -1,5 +1,9 @@
 //! Packet rules, through nft(8) 1.0 or later and its JSON form, libnftables-json(5).
 
+mod version;
+
+pub use version::version;
+
 use crate::host::HostError;
 use crate::tool::{Answer, Tool};
 use serde_json::{Value, json};
@@ -26,6 +30,14 @@ pub fn apply(json: &[u8]) -> Result<(), HostError> {
         command: NFT.line(APPLY),
         message: explain(json, &answer),
     })
+}
+
+/// All rules of the kernel, as libnftables-json(5).
+///
+/// # Errors
+/// What nft says.
+pub fn list() -> Result<Vec<u8>, HostError> {
+    NFT.check(&["-j", "list", "ruleset"])
 }
 
 /// nft names no place in a JSON transaction: the shortest beginning that it refuses ends with the command to blame.

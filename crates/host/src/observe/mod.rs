@@ -3,8 +3,11 @@
 //! - [`observed`]: what of a tenant is on the host, for the planner. [`facts`], [`templates`]: for the resolver.
 //! - [`status()`]: the whole host or one tenant, for people and programs. [`wait_settled`]: until it is decided.
 //! - [`explain()`]: which line of which commit something on the host comes from.
+//! - [`Sight`]: what differs from current generations, for passes; [`drifted`] for people and programs.
 //! - [`health`]: results of health checks.
 
+pub(crate) mod drift;
+mod drifted;
 mod explain;
 mod facts;
 pub mod health;
@@ -15,6 +18,8 @@ mod status;
 mod templates;
 mod wait;
 
+pub use drift::{Depth, Sight, Subject};
+pub use drifted::{TenantDrift, drifted};
 pub use explain::{Explanation, Kind, explain};
 pub use facts::facts;
 pub(crate) use facts::facts_of;

@@ -88,8 +88,11 @@ pub(super) fn runs(state: &UnitState) -> bool {
 pub(crate) fn may_end(root: &HostRoot, manifest: &Manifest) -> BTreeSet<String> {
     let directory = root.current(&manifest.tenant);
     let is_left = |unit: &&OwnedUnit| {
-        let dropin = directory.join(format!("system/{}.d/50-bitbuilder.conf", unit.name));
-        let text = fs::read_to_string(dropin).unwrap_or_default();
+        let dropins = directory.join(format!("system/{}.d", unit.name));
+        let text: String = ["50-bitbuilder.conf", "65-restart.conf"]
+            .iter()
+            .filter_map(|dropin| fs::read_to_string(dropins.join(dropin)).ok())
+            .collect();
         let says = |setting: &str| text.lines().any(|line| line == setting);
         let command = || says("Restart=on-failure") && !text.contains("--boot");
         unit.kind == UnitKind::Workload && (says("Restart=no") || command())

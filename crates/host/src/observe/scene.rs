@@ -2,7 +2,7 @@
 
 use crate::atomic;
 use crate::generations;
-use crate::host::{Host, HostError, UnitState};
+use crate::host::{Host, HostError, UnitState, Watch};
 use crate::observe::health::{CheckResult, digest_of, write_result};
 use crate::paths::HostRoot;
 use crate::reconcile::{EffectiveRegistry, EffectiveTenant, TenantState};
@@ -64,6 +64,8 @@ pub(super) struct Fake {
     /// Questions to the manager.
     pub(super) asked: Mutex<Vec<Vec<String>>>,
 }
+
+impl Watch for Fake {}
 
 impl Host for Fake {
     fn root(&self) -> &HostRoot {

@@ -13,7 +13,7 @@ use crate::atomic;
 use crate::host::{Host, HostError};
 use crate::paths::HostRoot;
 use crate::reconcile::{
-    self, Degradation, EffectiveTenant, FetchFailure, Refusal, Suspension, SystemState,
+    self, Degradation, Drift, EffectiveTenant, FetchFailure, Refusal, Suspension, SystemState,
 };
 use bitbuilder_core::allocate::Allocations;
 use bitbuilder_core::finding::Finding;
@@ -69,6 +69,9 @@ pub struct TenantStatus {
     pub suspended: Option<Suspension>,
     /// The remote cannot be read.
     pub fetch_failure: Option<FetchFailure>,
+    /// What differed from the current generation at the last pass.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift: Option<Drift>,
     /// What is worth knowing of the deployed commit.
     pub findings: Vec<Finding>,
     /// The current generation is being tried.

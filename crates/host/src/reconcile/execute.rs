@@ -9,6 +9,7 @@ use crate::apply::{Apply, Work};
 use crate::atomic;
 use crate::disk;
 use crate::host::Host;
+use crate::observe::drift::Seals;
 use bitbuilder_core::allocate::{self, Allocations};
 use bitbuilder_core::model::{Millis, Name};
 
@@ -39,9 +40,13 @@ pub(super) fn execute(
 
     let policy = &ground.revision.system.policy;
     let mut reports = Vec::with_capacity(tasks.len());
-    for task in tasks {
+    let before = Seals::read(host.root());
+    let mut seals = before.clone();
+    for mut task in tasks {
         let outcome = outcomes.remove(&task.report.tenant);
+        let seal = task.drift.seal.take();
         let report = record(host, task, outcome, policy.retention.generations);
+        seals.renew(&report, seal);
         if report.verdict != Verdict::Unchanged {
             say(Event::Finished {
                 report: Box::new(report.clone()),
@@ -49,6 +54,7 @@ pub(super) fn execute(
         }
         reports.push(report);
     }
+    seals.write(host.root(), &before)?;
     let left = reports
         .iter()
         .filter(|report| report.verdict == Verdict::Removed);

@@ -4,13 +4,14 @@ use super::PassError;
 use super::registry::{EffectiveRegistry, effective_registry};
 use super::system::Revision;
 use crate::atomic;
-use crate::host::Host;
-use crate::observe::{self, Presence};
+use crate::host::{Host, HostError};
+use crate::observe::{self, Depth, Presence, Sight};
 use bitbuilder_core::allocate::Allocations;
 use bitbuilder_core::desired::Templates;
 use bitbuilder_core::model::{Name, Registration};
 use bitbuilder_core::resolve::HostFacts;
 use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
 
 /// The host and its policy at one moment.
 pub(super) struct Ground {
@@ -18,7 +19,8 @@ pub(super) struct Ground {
     pub(super) templates: Templates,
     pub(super) facts: HostFacts,
     pub(super) allocations: Allocations,
-    pub(super) presence: Presence,
+    pub(super) presence: Arc<Presence>,
+    sight: OnceLock<Sight>,
     /// The effective registry, by id.
     pub(super) registry: BTreeMap<Name, super::EffectiveTenant>,
 }
@@ -33,13 +35,23 @@ impl Ground {
             templates,
             facts,
             allocations: atomic::read_json(&root.allocations())?.unwrap_or_default(),
-            presence: Presence::read(host)?,
+            presence: Arc::new(Presence::read(host)?),
+            sight: OnceLock::new(),
             registry: registry
                 .into_iter()
                 .map(|tenant| (tenant.id.clone(), tenant))
                 .collect(),
             revision,
         })
+    }
+
+    /// What of the whole host matters for drift; asked for once.
+    pub(super) fn sight(&self, host: &dyn Host) -> Result<&Sight, HostError> {
+        if let Some(sight) = self.sight.get() {
+            return Ok(sight);
+        }
+        let sight = Sight::read(host, Arc::clone(&self.presence), Depth::Pass)?;
+        Ok(self.sight.get_or_init(|| sight))
     }
 
     /// The registry's entry of `id`.

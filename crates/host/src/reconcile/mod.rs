@@ -9,6 +9,7 @@
 //! - [`init`]: makes a host ready for its first pass.
 
 mod compile;
+mod drift;
 mod error;
 mod execute;
 mod ground;
@@ -44,7 +45,8 @@ pub use preview::{Preview, preview_system, preview_tenant, read_reference};
 pub use registry::{EffectiveRegistry, EffectiveTenant, effective_registry};
 pub use remotes::is_remote_unreachable;
 pub use report::{Event, Report, SystemReport, TenantReport, Verdict};
-pub use state::{Degradation, FetchFailure, Refusal, Return, Suspension, TenantState};
+pub(crate) use state::summary;
+pub use state::{Degradation, Drift, FetchFailure, Refusal, Return, Suspension, TenantState};
 pub use system::{Revision, SystemState, accepted_system};
 pub use trigger::{Trigger, UnknownTrigger, is_delivery};
 pub use watch::{judge, judge_unit};

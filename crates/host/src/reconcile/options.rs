@@ -16,6 +16,8 @@ pub struct Options {
     pub retry: bool,
     /// Accept a commit that does not descend from the deployed one.
     pub allow_rewind: bool,
+    /// Put right what differs without a new commit, whatever the policy says.
+    pub repair: bool,
     /// Whether the pass waits for the units that it starts.
     pub starts: Starts,
     /// Who or what caused it.
@@ -30,6 +32,7 @@ impl Default for Options {
             plan_only: false,
             retry: false,
             allow_rewind: false,
+            repair: false,
             starts: Starts::Awaited,
             trigger: Trigger::default(),
         }

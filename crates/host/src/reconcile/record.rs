@@ -35,12 +35,13 @@ fn remember(
     } else if task.report.verdict == Verdict::Planned {
         task.report.verdict = Verdict::Unchanged;
     }
-    if !root.tenant(&id).exists() && task.event.is_none() {
+    let events: Vec<HistoryEvent> = task.drift.also.drain(..).chain(task.event.take()).collect();
+    if !root.tenant(&id).exists() && events.is_empty() {
         return Ok(());
     }
     task.report.generation = generations::current(root, &id)?;
     let now = host.now();
-    if let Some(event) = &task.event {
+    for event in &events {
         task.state.record(now, event.clone());
     }
     if task.state != task.before {
@@ -56,7 +57,7 @@ fn remember(
         watch::end(host, &id)?;
     }
     task.report.attend |= task.state.wants_attention();
-    if let Some(event) = task.event.take() {
+    for event in events {
         let tenant = Some(id.clone());
         events::append(
             root,

@@ -92,7 +92,7 @@ pub struct TenantReport {
     /// Texts that `findings` point into, by path.
     #[serde(skip)]
     pub sources: BTreeMap<String, String>,
-    /// Why it is refused or failed; for a remote that is down, beside any verdict.
+    /// Why it is refused or failed; for a remote that is down and for drift, beside any verdict.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
     /// Whether something of it is being tried or does not work.

@@ -3,7 +3,8 @@
 //!
 //! The file says what the host's own state said when it was written. Whoever takes the host's lock takes the file away
 //! with it ([`super::lock`]), so that it is never older than what somebody changed; a pass puts it back at its end. It
-//! says nothing of what others may change: references of repositories, units, and what the host can do are looked at.
+//! says nothing of what others may change: references of repositories, units, files, links, packet rules, and what the host
+//! can do are looked at.
 
 use super::ground::Ground;
 use super::init::{HostConfig, read_config};
@@ -14,7 +15,7 @@ use super::{
 use crate::atomic;
 use crate::generations;
 use crate::host::{Host, HostError, UnitState};
-use crate::observe::{self, Presence};
+use crate::observe::{self, Depth, Presence, Sight};
 use crate::paths::HostRoot;
 use crate::source;
 use bitbuilder_core::digest::sha256_parts;
@@ -25,6 +26,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Threads that look at references.
 const LOOKS: usize = 4;
@@ -190,17 +192,25 @@ impl<'a> Still<'a> {
         {
             return Ok(Self::default());
         }
-        let presence = Presence::read(host)?;
+        let presence = Arc::new(Presence::read(host)?);
+        let sight = Sight::read(host, Arc::clone(&presence), Depth::Pass)?;
         let now = host.uptime();
         let tenants: Vec<_> = rest.tenants.iter().collect();
         let chunks = tenants.chunks(tenants.len().div_ceil(LOOKS).max(1));
         let looks = parallel::map(chunks.collect(), LOOKS, |chunk| {
-            let still = |(_, tenant): &&(&Name, &Resting)| tenant.is_still(root, &presence, now);
-            chunk.iter().filter(still).copied().collect::<Vec<_>>()
+            let mut still = Vec::new();
+            for (id, tenant) in chunk {
+                let moved = !tenant.is_still(root, &presence, now);
+                if !moved && sight.is_steady(host, id, tenant.generation)? {
+                    still.push((*id, *tenant));
+                }
+            }
+            Ok(still)
         });
+        let looks: Result<Vec<_>, HostError> = looks.into_iter().collect();
         Ok(Self {
             rest: Some(rest),
-            tenants: looks.into_iter().flatten().collect(),
+            tenants: looks?.into_iter().flatten().collect(),
         })
     }
 

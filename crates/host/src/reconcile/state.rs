@@ -5,6 +5,7 @@ use crate::events::{HistoryEntry, HistoryEvent};
 use crate::generations;
 use crate::host::HostError;
 use crate::paths::HostRoot;
+use bitbuilder_core::drift::Item;
 use bitbuilder_core::finding::Finding;
 use bitbuilder_core::model::{Millis, Name};
 use bitbuilder_core::sync::backoff;
@@ -58,6 +59,9 @@ pub struct TenantState {
     /// Findings of the deployed commit that do not stop it: `vm not available on this host`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<Finding>,
+    /// What differs from the current generation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift: Option<Drift>,
     /// What happened, oldest first.
     #[serde(default)]
     pub history: Vec<HistoryEntry>,
@@ -80,6 +84,7 @@ impl Default for TenantState {
             suspended: None,
             fetch_failure: None,
             findings: Vec::new(),
+            drift: None,
             history: Vec::new(),
         }
     }
@@ -155,6 +160,32 @@ impl FetchFailure {
     }
 }
 
+/// What differs from the current generation, as the last pass saw it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Drift {
+    /// The differences, sorted.
+    pub items: Vec<Item>,
+    /// How often a pass tried to put just these right.
+    #[serde(default)]
+    pub tries: u32,
+}
+
+impl Drift {
+    /// The first difference, and how many more there are.
+    pub fn summary(&self) -> Option<String> {
+        summary(self.items.iter())
+    }
+}
+
+/// The first of `items`, and how many more there are.
+pub(crate) fn summary<'i>(mut items: impl Iterator<Item = &'i Item>) -> Option<String> {
+    let first = items.next()?.sentence();
+    Some(match items.count() {
+        0 => first,
+        more => format!("{first} and {more} more"),
+    })
+}
+
 impl TenantState {
     /// The memory of `id`; when it is lost, as much of it as its generations tell.
     ///
@@ -199,6 +230,7 @@ impl TenantState {
             && self.fetch_failure.is_none()
             && self.returning.is_none()
             && self.degraded.is_none()
+            && self.drift.is_none()
     }
 
     /// Notes that `generation` was Healthy.

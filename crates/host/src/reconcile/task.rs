@@ -1,6 +1,7 @@
 //! What a pass is going to do to one tenant: the plan, what it needs, and what will be remembered of it.
 
 use super::compile::{self, Compiled, Product, compile};
+use super::drift::{self, Differences};
 use super::ground::Ground;
 use super::look::{Goal, Kept, Look, short};
 use super::state::Refusal;
@@ -14,6 +15,7 @@ use crate::generations;
 use crate::host::Host;
 use crate::observe::{Presence, finished, may_end, observed};
 use bitbuilder_core::artefact::{self, Artefacts, Manifest, Provenance, UnitKind};
+use bitbuilder_core::drift::repair;
 use bitbuilder_core::finding::Finding;
 use bitbuilder_core::model::{Name, Registration};
 use bitbuilder_core::plan;
@@ -29,8 +31,11 @@ pub(super) struct Task {
     /// What is remembered once the plan was executed.
     pub(super) event: Option<HistoryEvent>,
     /// What the plan writes.
-    target: Option<(Manifest, Artefacts)>,
-    owner: u32,
+    pub(super) target: Option<(Manifest, Artefacts)>,
+    /// First uid of the tenant's range.
+    pub(super) owner: u32,
+    /// What differs without a new commit.
+    pub(super) drift: Differences,
     /// Its entry in the effective registry from now on.
     pub(super) entry: Option<EffectiveTenant>,
 }
@@ -68,6 +73,7 @@ impl Task {
             event: None,
             target: None,
             owner: 0,
+            drift: Differences::default(),
             entry: None,
         }
     }
@@ -93,6 +99,7 @@ impl Planner<'_> {
             event: None,
             target: None,
             owner: 0,
+            drift: Differences::default(),
             entry: Some(entry.unwrap_or_else(|| effective(registration, registration.enabled))),
         };
         task.report.generation = generations::current(self.host.root(), &registration.id)?;
@@ -142,6 +149,7 @@ impl Planner<'_> {
             event: Some(HistoryEvent::Removed),
             target: None,
             owner: 0,
+            drift: Differences::default(),
             entry: None,
         };
         // Nothing of it runs, so nothing is tried. What was good still is when it comes back.
@@ -176,6 +184,7 @@ impl Planner<'_> {
             event: None,
             target: None,
             owner: owner(ground, id),
+            drift: Differences::default(),
             entry: ground.registry.get(id).cloned(),
         };
         task.report.commit = Some(manifest.commit.clone());
@@ -208,6 +217,7 @@ impl Planner<'_> {
             event: None,
             target: None,
             owner: owner(ground, id),
+            drift: Differences::default(),
             entry: ground.registry.get(id).cloned(),
         })
     }
@@ -231,18 +241,12 @@ impl Planner<'_> {
             return Ok(());
         };
         // It had its tries; whoever looks at it shall find it as it is.
-        if task.state.is_left(current.number) && !self.options.retry {
+        let wanted = self.options.retry || self.options.repair;
+        if task.state.is_left(current.number) && !wanted {
             return Ok(());
         }
-        let units = current.units.iter().filter(|unit| unit.autostart);
-        let up = |unit: &str| is_up(&ground.presence, unit);
-        if units.clone().all(|unit| up(&unit.name)) && units.clone().count() > 0 {
-            return Ok(());
-        }
-        task.owner = owner(ground, &id);
-        let artefacts = stored(self.host, &current)?;
-        task.target = Some((current, artefacts));
-        self.plan(ground, task, &[], true)
+        task.report.attend |= is_troubled(&ground.presence, &current);
+        drift::keep(self, ground, task, current)
     }
 
     fn deploy(
@@ -335,7 +339,7 @@ impl Planner<'_> {
     }
 
     /// The steps from what is current to the task's target.
-    fn plan(
+    pub(super) fn plan(
         &self,
         ground: &Ground,
         task: &mut Task,
@@ -351,17 +355,18 @@ impl Planner<'_> {
             .map(|(manifest, files)| (manifest, files));
         let units = unit_names(current.as_ref(), target.map(|(_, files)| files));
         let seen = observed(self.host, &ground.presence, id, &units)?;
-        let done = match (&current, &task.before.inputs) {
+        let mut done = match (&current, &task.before.inputs) {
             (Some(current), Some(_)) => finished(&ground.presence, current, may_end(root, current)),
             // After a failure everything is tried again.
             _ => BTreeSet::new(),
         };
+        done.extend(task.drift.left.iter().cloned());
         task.report.attend |= current
             .as_ref()
             .is_some_and(|current| is_troubled(&ground.presence, current));
         let directory = root.current(id);
         let contents = |path: &str| std::fs::read(directory.join(path)).ok();
-        let plan = plan::plan(&plan::Input {
+        let mut plan = plan::plan(&plan::Input {
             current: current.as_ref(),
             target,
             contents: &contents,
@@ -372,6 +377,7 @@ impl Planner<'_> {
             findings,
             ..plan::Input::new(id, &seen)
         });
+        repair(&mut plan, &task.drift.repairs);
         if !plan.is_empty() {
             if let (true, Some(number)) = (plan.from == plan.to, plan.to) {
                 task.event = Some(HistoryEvent::Repaired { generation: number });
@@ -419,7 +425,7 @@ fn effective(registration: &Registration, enabled: bool) -> EffectiveTenant {
     }
 }
 
-fn owner(ground: &Ground, id: &Name) -> u32 {
+pub(super) fn owner(ground: &Ground, id: &Name) -> u32 {
     let allocation = ground.allocations.tenants.get(id);
     allocation.map_or(0, |allocation| allocation.uid_base)
 }
@@ -459,11 +465,4 @@ fn is_troubled(presence: &Presence, current: &Manifest) -> bool {
     let mut troubled =
         states.filter(|state| state.active == "failed" || state.sub.starts_with("auto-restart"));
     troubled.next().is_some()
-}
-
-fn is_up(presence: &Presence, unit: &str) -> bool {
-    presence
-        .units
-        .get(unit)
-        .is_some_and(crate::host::UnitState::is_active)
 }

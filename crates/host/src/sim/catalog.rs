@@ -183,18 +183,24 @@ impl Catalog {
         let template = template(name);
         let names = [Some(name), template.as_deref()];
         let shipped = || names.into_iter().flatten();
-        let fragment = self
-            .fragments
-            .get(name)
-            .cloned()
+        let [local, runtime, vendor] = DIRECTORIES.map(|dir| root.join(dir));
+        let fragments = [&local, &runtime]
+            .map(|dir| dir.join(name))
             .into_iter()
-            .chain(shipped().flat_map(|name| DIRECTORIES.map(|dir| root.join(dir).join(name))));
-        if let Some(text) = fragment
-            .into_iter()
-            .find_map(|path| fs::read_to_string(path).ok())
-        {
+            .chain(self.fragments.get(name).cloned())
+            .chain(
+                shipped().flat_map(|name| [&local, &runtime, &vendor].map(|dir| dir.join(name))),
+            );
+        for path in fragments {
+            if fs::read_link(&path).is_ok_and(|target| target == Path::new("/dev/null")) {
+                unit.masked = true;
+            } else if let Ok(text) = fs::read_to_string(&path) {
+                unit.read(&text);
+            } else {
+                continue;
+            }
             unit.found = true;
-            unit.read(&text);
+            break;
         }
         let mut files = BTreeMap::new();
         let shipped_dropins = shipped()

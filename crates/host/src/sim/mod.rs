@@ -9,7 +9,8 @@
 //! - Units start for real as far as files go: mounts need their directories, containers their root, links, credentials
 //!   and bridges; `tenant-network@` puts the network of the generation in place. `setup-tenant@` fails for an id that is
 //!   not in the effective registry.
-//! - Links and tables of packet rules are kept, owners of files recorded and not set: root is not needed.
+//! - Links and tables of packet rules are kept, owners of files recorded and not set: root is not needed. Somebody else
+//!   may change things: units with masks and drop-ins in `DIR/etc/systemd/system`, files, links, `DIR/nft/FAMILY-NAME`.
 //! - A workload with a health check is healthy at once. `BITBUILDER_SIM_UNHEALTHY=1` in its environment makes its check
 //!   fail, `BITBUILDER_SIM_FAIL_START=1` its start.
 //! - The clock shows one second more at each reading; a file `DIR/clock` with a number holds it still. The time since
@@ -30,6 +31,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 mod unit;
+mod watch;
 
 pub use faults::{Call, Faults};
 pub use state::Table;
@@ -133,10 +135,12 @@ impl SimHost {
     /// When a file operation fails.
     pub fn reboot(&self) -> Result<(), HostError> {
         disk::remove_tree(&self.root.join("/run"))?;
+        disk::remove_tree(&network::listing(&self.root))?;
         self.store.change(|state| {
             state.units.clear();
             state.timers.clear();
             state.links.clear();
+            state.ports.clear();
             state.tables.clear();
             reload(&self.root, state)
         })?;
@@ -185,6 +189,10 @@ impl SimHost {
         for name in jobs::order(&concerned) {
             let unit = &concerned[&name];
             if self.is_active(&name)? {
+                continue;
+            }
+            if unit.masked {
+                failed.insert(name.clone(), format!("Unit {name} is masked."));
                 continue;
             }
             if let Some(missing) = unit
@@ -432,11 +440,15 @@ impl Host for SimHost {
             if !name.ends_with(".mount") && !catalog.unit(&self.root, name).found {
                 unit.load = "not-found".to_owned();
             }
+            if catalog.unit(&self.root, name).masked {
+                unit.load = "masked".to_owned();
+            }
         }
         for name in catalog.names().filter(|name| wanted(name)) {
-            if !found.contains_key(name) && catalog.unit(&self.root, name).found {
+            let unit = catalog.unit(&self.root, name);
+            if !found.contains_key(name) && unit.found {
                 let state = UnitState {
-                    load: "loaded".to_owned(),
+                    load: if unit.masked { "masked" } else { "loaded" }.to_owned(),
                     active: "inactive".to_owned(),
                     sub: "dead".to_owned(),
                     invocation: String::new(),
@@ -460,7 +472,13 @@ impl Host for SimHost {
         self.store.change(|state| {
             for link in links {
                 state.links.remove(link);
+                state.ports.remove(link);
             }
+            let left = |(_, bridge): &(&String, &String)| !links.contains(bridge);
+            let left = state.ports.iter().filter(left);
+            let left = left.map(|(port, bridge)| (port.clone(), bridge.clone()));
+            let left = left.collect();
+            state.ports.replace(left);
             Ok(())
         })
     }
@@ -474,8 +492,11 @@ impl Host for SimHost {
     fn apply_ruleset(&self, json: &[u8]) -> Result<(), HostError> {
         self.gate.enter(Call::ApplyRuleset, "")?;
         disk::point();
-        self.store
-            .change(|state| network::apply(&mut state.tables, json))
+        self.store.change(|state| {
+            state.rulesets += 1;
+            network::apply(&mut state.tables, json)
+        })?;
+        elsewhere(|| network::list(&self.root, json))
     }
 
     fn chown(&self, path: &Path, owner: u32) -> Result<(), HostError> {

@@ -2,12 +2,14 @@
 
 use super::recorded::Recorded;
 use super::state::{State, Table};
+use crate::disk;
 use crate::host::HostError;
 use crate::paths::HostRoot;
 use bitbuilder_core::digest::sha256_parts;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::path::PathBuf;
 
 /// Makes the links of the `.netdev` files that networkd reads; one that is there stays as it is.
 pub(super) fn reload(
@@ -21,7 +23,7 @@ pub(super) fn reload(
             let text = fs::read_to_string(&path).map_err(HostError::file(&path))?;
             let name = text.lines().find_map(|line| line.strip_prefix("Name="));
             if let Some(name) = name {
-                state.links.insert(name, true);
+                state.links.insert(name, addresses(root, name));
             }
         }
     }
@@ -37,6 +39,17 @@ pub(super) fn reload(
         "waiting for networkd to set up {}",
         missing.join(", ")
     )))
+}
+
+/// Addresses that networkd gives a link: those of its file. Those of leases in it have no length.
+fn addresses(root: &HostRoot, link: &str) -> BTreeSet<String> {
+    let file = format!("10-bitbuilder-{link}.network");
+    let text = fs::read_to_string(root.network().join(file)).unwrap_or_default();
+    let addresses = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("Address="));
+    let own = addresses.filter(|address| address.contains('/'));
+    own.map(str::to_owned).collect()
 }
 
 /// Applies one transaction to `tables`: all of it or nothing. Knows what the renderer writes: `add` and `delete` of
@@ -60,6 +73,44 @@ pub(super) fn apply(tables: &mut Recorded<Table>, json: &[u8]) -> Result<(), Hos
         match table {
             Some(table) => tables.insert(key, table),
             None => tables.remove(&key),
+        }
+    }
+    Ok(())
+}
+
+/// Where the tables are as nft would list them: a file for each, an object per line.
+pub(super) fn listing(root: &HostRoot) -> PathBuf {
+    root.join("/nft")
+}
+
+/// Writes down what a transaction that was applied did to tables.
+pub(super) fn list(root: &HostRoot, json: &[u8]) -> Result<(), HostError> {
+    let ruleset: Value = serde_json::from_slice(json).unwrap_or_default();
+    let mut tables: BTreeMap<PathBuf, Option<String>> = BTreeMap::new();
+    for command in ruleset["nftables"].as_array().into_iter().flatten() {
+        let (Ok((verb, what)), Ok((kind, object))) = (
+            only(command),
+            only(command).and_then(|(_, what)| only(what)),
+        ) else {
+            continue;
+        };
+        let of_table = if kind == "table" { "name" } else { "table" };
+        let text = |key: &str| object[key].as_str().unwrap_or_default();
+        let path = listing(root).join(format!("{}-{}", text("family"), text(of_table)));
+        let before = || fs::read_to_string(&path).ok();
+        let table = tables.entry(path.clone()).or_insert_with(before);
+        match verb {
+            "delete" => *table = None,
+            _ if kind == "table" => drop(table.get_or_insert_with(|| format!("{what}\n"))),
+            _ => table.get_or_insert_default().push_str(&format!("{what}\n")),
+        }
+    }
+    let directory = listing(root);
+    fs::create_dir_all(&directory).map_err(HostError::file(&directory))?;
+    for (path, table) in tables {
+        match table {
+            Some(lines) => fs::write(&path, lines).map_err(HostError::file(&path))?,
+            None => disk::remove_file(&path).map(drop)?,
         }
     }
     Ok(())

@@ -141,6 +141,16 @@ fn batch(host: &SimHost, file: &str) -> Result<(), Failure> {
         {
             return Err(format!("Cannot find device \"{bridge}\" ({file})"));
         }
+        if let (["link", "set", "dev", port, ..], Some(bridge)) = (
+            line.split_whitespace().collect::<Vec<_>>().as_slice(),
+            bridge,
+        ) {
+            let added = |state: &mut super::state::State| {
+                state.ports.insert((*port).to_owned(), bridge.to_owned());
+                Ok(())
+            };
+            host.store.change(added).map_err(said)?;
+        }
     }
     Ok(())
 }

@@ -28,6 +28,8 @@ pub(super) struct State {
     pub(super) clock: u64,
     /// Reloads of the manager.
     pub(super) reloads: u64,
+    /// Transactions of packet rules.
+    pub(super) rulesets: u32,
     /// What the generators found at the last reload: the current generation of each enabled tenant.
     pub(super) generations: Recorded<u64>,
     /// Units that are not inactive.
@@ -36,8 +38,10 @@ pub(super) struct State {
     pub(super) starts: Recorded<u64>,
     /// Starts that were asked for, by unit: times since the start of the machine.
     pub(super) timers: Recorded<Vec<u64>>,
-    /// Links that networkd made.
-    pub(super) links: Recorded<bool>,
+    /// Links that networkd made, with their addresses.
+    pub(super) links: Recorded<BTreeSet<String>>,
+    /// Host ends of workloads' links, and the bridge that each is a port of.
+    pub(super) ports: Recorded<String>,
     /// nftables tables by `family name`.
     pub(super) tables: Recorded<Table>,
     /// Owners that were given to files, by path below the root.
@@ -52,6 +56,8 @@ struct Line {
     format: u64,
     clock: u64,
     reloads: u64,
+    #[serde(default)]
+    rulesets: u32,
     #[serde(default, skip_serializing_if = "Delta::is_empty")]
     generations: Delta<u64>,
     #[serde(default, skip_serializing_if = "Delta::is_empty")]
@@ -61,7 +67,9 @@ struct Line {
     #[serde(default, skip_serializing_if = "Delta::is_empty")]
     timers: Delta<Vec<u64>>,
     #[serde(default, skip_serializing_if = "Delta::is_empty")]
-    links: Delta<bool>,
+    links: Delta<BTreeSet<String>>,
+    #[serde(default, skip_serializing_if = "Delta::is_empty")]
+    ports: Delta<String>,
     #[serde(default, skip_serializing_if = "Delta::is_empty")]
     tables: Delta<Table>,
     #[serde(default, skip_serializing_if = "Delta::is_empty")]
@@ -86,11 +94,13 @@ impl Default for State {
         Self {
             clock: CLOCK,
             reloads: 0,
+            rulesets: 0,
             generations: Recorded::default(),
             units: Recorded::default(),
             starts: Recorded::default(),
             timers: Recorded::default(),
             links: Recorded::default(),
+            ports: Recorded::default(),
             tables: Recorded::default(),
             owners: Recorded::default(),
         }
@@ -103,11 +113,13 @@ impl State {
             format: FORMAT,
             clock: self.clock,
             reloads: self.reloads,
+            rulesets: self.rulesets,
             generations: self.generations.take_changes(),
             units: self.units.take_changes(),
             starts: self.starts.take_changes(),
             timers: self.timers.take_changes(),
             links: self.links.take_changes(),
+            ports: self.ports.take_changes(),
             tables: self.tables.take_changes(),
             owners: self.owners.take_changes(),
         }
@@ -118,11 +130,13 @@ impl State {
             format: FORMAT,
             clock: self.clock,
             reloads: self.reloads,
+            rulesets: self.rulesets,
             generations: self.generations.whole(),
             units: self.units.whole(),
             starts: self.starts.whole(),
             timers: self.timers.whole(),
             links: self.links.whole(),
+            ports: self.ports.whole(),
             tables: self.tables.whole(),
             owners: self.owners.whole(),
         }
@@ -131,11 +145,13 @@ impl State {
     fn merge(&mut self, line: Line) {
         self.clock = line.clock;
         self.reloads = line.reloads;
+        self.rulesets = line.rulesets;
         self.generations.merge(line.generations);
         self.units.merge(line.units);
         self.starts.merge(line.starts);
         self.timers.merge(line.timers);
         self.links.merge(line.links);
+        self.ports.merge(line.ports);
         self.tables.merge(line.tables);
         self.owners.merge(line.owners);
     }

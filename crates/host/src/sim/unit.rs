@@ -8,6 +8,8 @@ pub(super) struct Unit {
     name: String,
     /// Whether there is a file for it, or it needs none.
     pub(super) found: bool,
+    /// Whether a link to `/dev/null` is in its place.
+    pub(super) masked: bool,
     /// Section, key, value; a value that clears what came before is done already.
     assignments: Vec<(String, String, String)>,
     /// From `.wants/` directories.

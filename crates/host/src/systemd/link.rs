@@ -5,7 +5,7 @@ use crate::tool::Tool;
 use std::thread;
 use std::time::Duration;
 
-const IP: Tool = Tool {
+pub(super) const IP: Tool = Tool {
     program: "ip",
     limit: Duration::from_secs(30),
 };

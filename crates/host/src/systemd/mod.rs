@@ -1,13 +1,17 @@
 //! The real host: systemd, networkd, nftables.
 //!
+//! - `watch`: what is told of drift; `links`: interfaces, `witness`: who ended a unit.
 //! - `manager`: `systemctl`. `later`: `systemd-run`. `failure`: why a unit failed, from its state and its journal.
 //!   `networkd`: `networkctl`. `link`: ip(8).
 
 mod failure;
 mod later;
 mod link;
+mod links;
 mod manager;
 mod networkd;
+mod watch;
+mod witness;
 
 use crate::host::{Host, HostError, UnitState};
 use crate::nftables;

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use std::thread;
 use std::time::{Duration, Instant};
 
-const NETWORKCTL: Tool = Tool {
+pub(super) const NETWORKCTL: Tool = Tool {
     program: "networkctl",
     limit: Duration::from_secs(60),
 };
@@ -22,6 +22,11 @@ pub(super) fn reload(wait_for: &[String]) -> Result<(), HostError> {
     NETWORKCTL
         .check(&["--no-ask-password", "reload"])
         .map(drop)?;
+    settle(wait_for)
+}
+
+/// Waits until every link of `wait_for` exists and is set up.
+pub(super) fn settle(wait_for: &[String]) -> Result<(), HostError> {
     let deadline = Instant::now() + LIMIT;
     loop {
         let waiting = unsettled(wait_for)?;

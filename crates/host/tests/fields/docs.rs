@@ -74,7 +74,11 @@ pub(crate) fn touched(plans: &[&Plan]) -> BTreeSet<&'static str> {
                 | Action::PrepareLayer(_)
                 | Action::WriteGeneration { .. }
                 | Action::Switch { .. }
-                | Action::ReloadNetwork => {}
+                | Action::ReloadNetwork
+                | Action::RestoreFiles { .. }
+                | Action::Revert { .. }
+                | Action::Reload
+                | Action::FixLinks { .. } => {}
             }
         }
         words.extend(plan.changes.iter().filter_map(|file| place(&file.path)));

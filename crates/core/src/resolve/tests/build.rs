@@ -203,6 +203,9 @@ fn policy() -> Policy {
         templates: Vec::new(),
         hook_timeout: Millis(60_000),
         health: HealthPolicy::default(),
+        drift: Drift {
+            policy: DriftPolicy::Report,
+        },
     }
 }
 

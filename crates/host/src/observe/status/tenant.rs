@@ -5,8 +5,9 @@ use super::workload::{self, Seen};
 use super::{Health, SyncState, TenantStatus, WindowStatus, WorkloadStatus};
 use crate::host::UnitState;
 use crate::observe::presence::{Presence, finished, runs};
-use crate::reconcile::{EffectiveTenant, HistoryEvent};
+use crate::reconcile::{EffectiveTenant, HistoryEvent, summary};
 use bitbuilder_core::artefact::{Manifest, OwnedUnit, UnitKind};
+use bitbuilder_core::drift::{How, Item};
 use bitbuilder_core::finding::Finding;
 use bitbuilder_core::model::Name;
 use bitbuilder_core::window::{self, Standing};
@@ -25,6 +26,7 @@ pub(super) fn unknown(tenant: &EffectiveTenant, reason: String) -> TenantStatus 
         refused: None,
         suspended: None,
         fetch_failure: None,
+        drift: None,
         findings: Vec::new(),
         window: None,
         degraded: None,
@@ -71,6 +73,7 @@ pub(super) fn judge(
         refused: state.refused,
         suspended: state.suspended.clone(),
         fetch_failure: state.fetch_failure,
+        drift: state.drift,
         findings: state.findings,
         degraded: state
             .degraded
@@ -349,7 +352,7 @@ fn sync(
         let reason = rolled_back(memory, manifest.number, commit);
         return (SyncState::RolledBack, Weight::RolledBack.because(reason));
     }
-    if let Some(reason) = drift(units, workloads) {
+    if let Some(reason) = drift(units, workloads).or_else(|| drifted(units, memory)) {
         return (SyncState::OutOfSync, Weight::Drift.because(reason));
     }
     // What the host knows of is deployed; whether there is more nobody can say now.
@@ -394,6 +397,17 @@ fn failed(memory: &Memory) -> Option<(&str, &str)> {
     }
 }
 
+/// What the last pass saw, apart from units, which are seen here.
+fn drifted(units: &Units<'_>, memory: &Memory) -> Option<String> {
+    let items = memory.state.drift.iter().flat_map(|drift| &drift.items);
+    let stays = |item: &&Item| {
+        let runs = units.presence.units.get(&item.subject).is_some_and(runs);
+        !(runs && matches!(item.how, How::Stopped | How::Failed))
+    };
+    let said = summary(items.filter(stays))?;
+    Some(format!("{said}: see `bbctl drift {}`", units.tenant.id))
+}
+
 /// What runs and shall not, or shall and is gone; what failed is no drift.
 fn drift(units: &Units<'_>, workloads: &[WorkloadStatus]) -> Option<String> {
     let id = &units.tenant.id;
@@ -405,7 +419,7 @@ fn drift(units: &Units<'_>, workloads: &[WorkloadStatus]) -> Option<String> {
     if !units.tenant.enabled {
         let running = workload(&|workload| workload.active == "active")?;
         return Some(format!(
-            "{} runs and shall not: `bbctl sync {id}` stops it",
+            "{} runs and shall not: `bbctl sync {id} --repair` stops it",
             running.name
         ));
     }

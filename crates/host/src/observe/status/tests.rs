@@ -100,7 +100,7 @@ fn units_that_start_or_stop_or_fail() {
     deactivating stop-sigterm: Synced Progressing web is stopping
     reloading reload: Synced Healthy
     failed failed: Synced Degraded web failed: see `bbctl logs shop/web`
-    inactive dead: OutOfSync Degraded web is not running: `bbctl sync shop` starts it
+    inactive dead: OutOfSync Degraded web is not running: `bbctl sync shop --repair` starts it
     "#);
     scene.set(DB, "activating", "start");
     let web = web(&scene);
@@ -170,7 +170,10 @@ fn disabled_tenants_are_stopped() {
     scene.register(|tenant| tenant.enabled = false);
     let (sync, health, reason) = words(&scene);
     assert_eq!((sync, health), (SyncState::OutOfSync, Health::Healthy));
-    assert_eq!(reason, "db runs and shall not: `bbctl sync shop` stops it");
+    assert_eq!(
+        reason,
+        "db runs and shall not: `bbctl sync shop --repair` stops it"
+    );
 
     for unit in [TENANT, WEB] {
         scene.unload(unit);

@@ -86,7 +86,10 @@ fn health(seen: &Seen<'_>) -> (Health, Option<String>) {
         _ if seen.others_start => because(Health::Progressing, "waits for other units".to_owned()),
         _ => because(
             Health::Degraded,
-            format!("is not running: `bbctl sync {}` starts it", seen.tenant),
+            format!(
+                "is not running: `bbctl sync {} --repair` starts it",
+                seen.tenant
+            ),
         ),
     }
 }

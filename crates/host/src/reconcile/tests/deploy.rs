@@ -77,9 +77,10 @@ fn a_plan_changes_nothing() {
 }
 
 #[test]
-fn what_stopped_by_itself_is_started_again() {
+fn what_did_not_come_up_at_boot_is_started() {
     let world = World::new(&["one"]);
     world.sync("one");
+    world.host.reboot().unwrap();
     let unit = "tenant@one.service".to_owned();
     world.host.stop(std::slice::from_ref(&unit)).unwrap();
     let report = world.sync("one");

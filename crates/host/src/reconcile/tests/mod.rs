@@ -1,6 +1,7 @@
 //! Passes on a simulated host, from repositories that the git command makes.
 
 mod deploy;
+mod drift;
 mod fault;
 mod health;
 mod mark;

@@ -16,7 +16,10 @@ fn file(world: &World) -> PathBuf {
 /// A host on which both tenants are deployed and at rest.
 fn at_rest() -> World {
     let world = World::new(&TWO);
-    world.sync("one");
+    // The pass after a deployment looks at all of it once.
+    for _ in 0..2 {
+        world.sync("one");
+    }
     let text = fs::read_to_string(file(&world)).unwrap();
     assert!(
         TWO.iter()
@@ -80,9 +83,28 @@ fn a_unit_that_is_down_is_no_rest() {
     let before = world.invocation("one-web");
     let unit = "systemd-nspawn@one-web.service".to_owned();
     world.host.stop(&[unit]).unwrap();
-    sync(&world);
+    let [one, two] = sync(&world);
+    assert!(one.error.unwrap().contains("is stopped"));
+    assert_eq!(two.error, None);
+    let repair = Options {
+        repair: true,
+        ..only("one")
+    };
+    world.pass(&repair);
     let after = world.invocation("one-web");
     assert!(!after.is_empty() && after != before);
+}
+
+#[test]
+fn a_file_that_was_edited_is_no_rest() {
+    let world = at_rest();
+    let root = world.host.root();
+    let boot = root.current(&name("one")).join("boot");
+    let text = fs::read_to_string(&boot).unwrap();
+    fs::write(&boot, format!("{text}#")).unwrap();
+    let [one, two] = sync(&world);
+    assert!(one.error.unwrap().contains("was changed"));
+    assert_eq!(two.error, None);
 }
 
 #[test]

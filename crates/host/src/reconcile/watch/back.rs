@@ -16,6 +16,7 @@ use crate::reconcile::{
 use bitbuilder_core::artefact::Manifest;
 use bitbuilder_core::model::Name;
 use bitbuilder_core::window::{Way, Window};
+use std::sync::Arc;
 
 /// What is left, and why.
 pub(in crate::reconcile) struct Leaving<'a> {
@@ -72,7 +73,7 @@ pub(in crate::reconcile) fn go_back(
     let Some(back) = before.returning.clone() else {
         return Ok(TenantReport::new(id.clone(), Verdict::Unchanged));
     };
-    ground.presence = Presence::read(host)?;
+    ground.presence = Arc::new(Presence::read(host)?);
     let manifest = generations::read_manifest(root, id, back.to)?;
     let options = Options::default();
     let planner = Planner {

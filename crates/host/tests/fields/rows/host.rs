@@ -203,6 +203,8 @@ fn policy() -> Vec<Row> {
             )
             .says("not-available", "templates"),
         set("hooks.timeout", "/hooks/timeout", json!("30s")).says("not-available", "hooks.timeout"),
+        set("drift.policy", "/drift/policy", json!("repair"))
+            .elsewhere("the next pass that finds drift puts it right"),
     ]
 }
 
