@@ -203,6 +203,12 @@ fn policy() -> Vec<Row> {
             )
             .says("not-available", "templates"),
         set("hooks.timeout", "/hooks/timeout", json!("30s")).says("not-available", "hooks.timeout"),
+        set("health.window", "/health/window", json!("10min"))
+            .elsewhere("the window of the next change is as long"),
+        set("health.tries", "/health/tries", json!(3))
+            .elsewhere("the next change has as many tries"),
+        set("health.degraded", "/health/degraded", json!("rollback"))
+            .elsewhere("what fails long after its window goes back as well"),
         set("drift.policy", "/drift/policy", json!("repair"))
             .elsewhere("the next pass that finds drift puts it right"),
     ]

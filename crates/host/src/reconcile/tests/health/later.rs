@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::observe::health::{CheckResult, digest_of, write_result};
+use crate::reconcile::Options;
 
 /// What the next check of `web` says.
 fn check(world: &World, healthy: bool) {
@@ -48,9 +49,12 @@ fn what_fails_later_is_told_once_and_stays() {
 fn a_pass_notices_what_failed() {
     let world = good(&plain("red"));
     let world = with_faults(world, Faults::none().start(UNIT));
-    // The pass starts it again, which fails, and leaves it so.
+    // A pass that repairs starts it again, which fails, and leaves it so.
     world.host.stop(&[UNIT.to_owned()]).unwrap();
-    world.sync("one");
+    world.pass(&Options {
+        repair: true,
+        ..Options::default()
+    });
     world.sync("one");
     assert!(
         told(&world).contains(&"degraded 1".to_owned()),
