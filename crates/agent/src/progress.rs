@@ -128,6 +128,9 @@ pub(crate) fn health(status: &TenantStatus) -> String {
     match status.reason.as_deref().map(escape) {
         Some(reason) if status.sync == SyncState::RolledBack => format!("{id}: {reason} ({word})"),
         Some(reason) => format!("{id}: {word}{attempt}: {reason}"),
+        None if status.window.is_some() && status.health == Health::Healthy => {
+            format!("{id}: {word}{attempt} so far; its window goes on, see `bbctl status {id}`")
+        }
         None => format!("{id}: {word}{attempt}"),
     }
 }

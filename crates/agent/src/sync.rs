@@ -144,7 +144,8 @@ fn settle(host: &dyn Host, sync: &Sync, report: &Report, console: &Console) -> R
         let status = loop {
             let status = observe::wait_settled(host, &tenant.tenant, PATIENCE, say)?;
             // Nobody waits for the end of a window in which all is well.
-            if status.window.is_none() || works(&status) || Instant::now() >= deadline {
+            let open = status.window.is_some() || status.returning.is_some();
+            if !open || works(&status) || Instant::now() >= deadline {
                 break status;
             }
         };

@@ -77,6 +77,9 @@ pub struct TenantStatus {
     /// The current generation is being tried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window: Option<WindowStatus>,
+    /// It is going back to this generation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub returning: Option<u64>,
     /// The current generation does not work, and since when.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub degraded: Option<Degradation>,

@@ -28,7 +28,7 @@ pub fn wait_settled(
     let mut before = None;
     loop {
         let now = look(host, id)?;
-        if before.as_ref() != Some(&now) {
+        if before.as_ref().is_none_or(|before| differ(before, &now)) {
             say(&now);
         }
         let left = deadline.saturating_duration_since(Instant::now());
@@ -51,8 +51,23 @@ fn look(host: &dyn Host, id: &Name) -> Result<TenantStatus, HostError> {
     })
 }
 
+/// Whether there is something new to say. The end of a window is told to the second, and seconds are rounded.
+fn differ(before: &TenantStatus, now: &TenantStatus) -> bool {
+    let timeless = |status: &TenantStatus| {
+        let mut status = status.clone();
+        if let Some(window) = &mut status.window {
+            window.until = None;
+        }
+        status
+    };
+    timeless(before) != timeless(now)
+}
+
 /// Whether nothing of the tenant is on its way any more. What does not work is judged while its window is open.
 fn is_settled(status: &TenantStatus) -> bool {
+    if status.returning.is_some() {
+        return false;
+    }
     if status.window.is_some() && !matches!(status.health, Health::Healthy | Health::Stopped) {
         return false;
     }

@@ -29,6 +29,7 @@ pub(super) fn unknown(tenant: &EffectiveTenant, reason: String) -> TenantStatus 
         drift: None,
         findings: Vec::new(),
         window: None,
+        returning: None,
         degraded: None,
         workloads: Vec::new(),
     }
@@ -78,6 +79,7 @@ pub(super) fn judge(
         degraded: state
             .degraded
             .filter(|degraded| Some(degraded.generation) == generation),
+        returning: state.returning.map(|back| back.to),
         window: window.filter(|_| state.suspended.is_none()),
         workloads,
         ..unknown(tenant, String::new())
@@ -341,6 +343,10 @@ fn sync(
         let never = || Weight::Drift.because(format!("not synced yet: run `bbctl sync {id}`"));
         return (SyncState::Unknown, unreachable.or_else(never));
     };
+    if let Some(back) = &state.returning {
+        let reason = format!("is going back to generation {}", back.to);
+        return (SyncState::OutOfSync, Weight::Busy.because(reason));
+    }
     if memory.busy {
         let reason =
             format!("a change is under way or was interrupted: `bbctl sync {id}` finishes it");
