@@ -1,5 +1,5 @@
-//! A program with limits: it is killed after a time, and what it says beyond a size is dropped. Its output may come
-//! from a container and is hostile.
+//! A program with limits: it is killed after a time, and of what it says only the end is kept. Its output may
+//! come from a container and is hostile.
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, ioctl_fionbio};
@@ -15,12 +15,12 @@ use std::time::{Duration, Instant};
 pub struct Answer {
     /// Its exit status; `None` when its time was over.
     pub status: Option<ExitStatus>,
-    /// The first bytes of standard output and standard error.
+    /// The last bytes of standard output and standard error.
     pub output: Vec<u8>,
 }
 
-/// Runs `command`, whose standard input is the caller's choice, at most for `limit`, and keeps `size` bytes of its
-/// output. It gets a process group of its own, which is killed when the time is over; what left that group may live on
+/// Runs `command`, whose standard input is the caller's choice, at most for `limit`, and keeps the last `size`
+/// bytes of its output. It gets a process group of its own, which is killed when the time is over; what left that group may live on
 /// and is not waited for.
 ///
 /// # Errors
@@ -116,8 +116,9 @@ impl Output {
                     return Ok(());
                 }
                 Ok(read) => {
-                    let room = self.size.saturating_sub(self.kept.len());
-                    self.kept.extend_from_slice(&chunk[..read.min(room)]);
+                    self.kept.extend_from_slice(&chunk[..read]);
+                    let surplus = self.kept.len().saturating_sub(self.size);
+                    self.kept.drain(..surplus);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -144,9 +145,12 @@ mod tests {
         let answer = shell("echo out; echo error >&2; exit 3", Duration::from_secs(60));
         assert_eq!(answer.status.and_then(|status| status.code()), Some(3));
         assert_eq!(answer.output, b"out\nerror\n");
-        let answer = shell("head -c 1000000 /dev/zero", Duration::from_secs(60));
+        let answer = shell(
+            "head -c 1000000 /dev/zero; echo the end",
+            Duration::from_secs(60),
+        );
         assert!(answer.status.is_some_and(|status| status.success()));
-        assert_eq!(answer.output, [0; 10]);
+        assert_eq!(answer.output, b"\0\0the end\n");
     }
 
     #[test]

@@ -123,13 +123,14 @@ fn collect(objects: impl Iterator<Item = Value>) -> Tables {
             "table" => {}
             "rule" => {
                 let chain = take("chain");
-                let line = format!("rule of {chain} {}", Value::Object(normal_rule(object)));
+                let rule = text(object, normal_rule);
+                let line = format!("rule of {chain} {rule}");
                 content.rules.entry(chain).or_default().push(line);
             }
             _ => {
                 let name = take("name");
-                let object = Value::Object(normal_set(object));
-                content.declared.insert(format!("{kind} {name} {object}"));
+                let set = text(object, normal_set);
+                content.declared.insert(format!("{kind} {name} {set}"));
             }
         }
     }
@@ -146,21 +147,29 @@ fn collect(objects: impl Iterator<Item = Value>) -> Tables {
         .collect()
 }
 
-/// Elements of a named set have no order.
-fn normal_set(mut object: Map<String, Value>) -> Map<String, Value> {
-    if let Some(Value::Array(elements)) = object.get_mut("elem") {
-        elements.sort_by_key(Value::to_string);
-    }
-    object
+/// `object` in one form, as text. nft lists the keys of an object in another order each time; `normal` sorts by what
+/// elements say, and may remove keys, which leaves the others in no order.
+fn text(object: Map<String, Value>, normal: fn(&mut Value)) -> String {
+    let mut object = Value::Object(object);
+    object.sort_all_objects();
+    normal(&mut object);
+    object.sort_all_objects();
+    object.to_string()
 }
 
-fn normal_rule(mut rule: Map<String, Value>) -> Map<String, Value> {
+/// Elements of a named set have no order.
+fn normal_set(set: &mut Value) {
+    if let Some(Value::Array(elements)) = set.get_mut("elem") {
+        elements.sort_by_key(Value::to_string);
+    }
+}
+
+fn normal_rule(rule: &mut Value) {
     if let Some(Value::Array(expressions)) = rule.get_mut("expr") {
         let all = Value::Array(expressions.clone()).to_string();
         expressions.retain(|one| !is_implied(one, &all));
         expressions.iter_mut().for_each(normal);
     }
-    rule
 }
 
 /// `meta nfproto` beside a match on a header of that protocol.

@@ -239,6 +239,24 @@ fn links_that_are_gone_down_renamed_or_nobodys() {
     }
 }
 
+/// nft lists the keys of an object in another order each time.
+#[test]
+fn keys_have_no_order() {
+    let rendered = rendered(
+        br#"{"nftables":[
+            {"add":{"chain":{"family":"inet","table":"bb-a","name":"c","type":"filter","hook":"input","prio":0}}},
+            {"add":{"set":{"family":"inet","table":"bb-a","name":"s","type":"x","elem":[{"concat":[1,2]},{"prefix":{"addr":"::","len":8}}]}}},
+            {"add":{"rule":{"family":"inet","table":"bb-a","chain":"c","expr":[{"limit":{"rate":1,"burst":5,"per":"day"}},{"drop":null}]}}}]}"#,
+    );
+    let listed = tables(
+        br#"{"nftables":[
+            {"chain":{"handle":1,"prio":0,"hook":"input","name":"c","type":"filter","table":"bb-a","family":"inet"}},
+            {"set":{"elem":[{"prefix":{"len":8,"addr":"::"}},{"concat":[1,2]}],"handle":2,"type":"x","name":"s","table":"bb-a","family":"inet"}},
+            {"rule":{"expr":[{"limit":{"per":"day","burst":5,"rate":1}},{"drop":null}],"handle":3,"chain":"c","table":"bb-a","family":"inet"}}]}"#,
+    );
+    assert_eq!(rules(&rendered, &listed.unwrap()), []);
+}
+
 /// What the renderer writes, and how nft 1.1.7 lists it.
 #[test]
 fn nft_says_the_same_in_other_words() {
