@@ -199,7 +199,7 @@ fn every_kind_of_check() {
         &host,
         "rolled back  generation 2 -> 1: command fails its health check.*not done after 1000 ms",
     );
-    let left = host.sh("pgrep -fc 'sleep 300' || true");
+    let left = host.sh("pgrep -fc '[s]leep 300' || true");
     assert_eq!(left.trim(), "0");
     let slice =
         host.sh("systemctl show --property=Slice --value tenant-health@box-command.service");

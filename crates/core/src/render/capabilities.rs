@@ -1,5 +1,6 @@
 //! What a container keeps of root's powers inside its user namespace.
 
+use super::nspawn::joins_namespace;
 use super::scene::Placed;
 use crate::desired::WorkloadClass;
 use crate::model::CAPABILITIES;
@@ -37,12 +38,18 @@ const NSPAWN: [&str; 26] = [
 /// Also granted by systemd-nspawn; apart from [`NSPAWN`] only to keep that list readable.
 const NSPAWN_TTY: &str = "CAP_SYS_TTY_CONFIG";
 
+/// Means nothing in a network namespace that the container's user namespace does not own; systemd-nspawn takes it away
+/// from who joins one. The rendered namespace leaves every port to everybody instead.
+const LOW_PORTS: &str = "CAP_NET_BIND_SERVICE";
+
 /// Capabilities of the bounding set, by number.
 pub(super) fn kept(workload: &Placed<'_>) -> Vec<&'static str> {
     let WorkloadClass::Container { capabilities, .. } = &workload.desired.class;
+    let joins = joins_namespace(workload);
     CAPABILITIES
         .into_iter()
         .filter(|name| capabilities.iter().any(|wanted| wanted == name))
+        .filter(|name| !(joins && *name == LOW_PORTS))
         .collect()
 }
 

@@ -53,6 +53,11 @@ fn confinement(scene: &Scene<'_>, workload: &Placed<'_>) -> Vec<String> {
     options
 }
 
+/// Whether it runs in a network namespace that was made for it before.
+pub(super) fn joins_namespace(workload: &Placed<'_>) -> bool {
+    !workload.ports.is_empty() && matches!(workload.desired.init, Init::Command(_))
+}
+
 fn network(scene: &Scene<'_>, workload: &Placed<'_>) -> Vec<String> {
     let mut options = Vec::new();
     match workload.desired.init {

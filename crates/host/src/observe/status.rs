@@ -77,6 +77,9 @@ pub struct TenantStatus {
     /// The current generation is being tried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window: Option<WindowStatus>,
+    /// A change is under way, or was interrupted.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub changing: bool,
     /// It is going back to this generation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub returning: Option<u64>,

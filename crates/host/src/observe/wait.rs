@@ -65,7 +65,7 @@ fn differ(before: &TenantStatus, now: &TenantStatus) -> bool {
 
 /// Whether nothing of the tenant is on its way any more. What does not work is judged while its window is open.
 fn is_settled(status: &TenantStatus) -> bool {
-    if status.returning.is_some() {
+    if status.changing || status.returning.is_some() {
         return false;
     }
     if status.window.is_some() && !matches!(status.health, Health::Healthy | Health::Stopped) {
@@ -86,6 +86,7 @@ fn is_settled(status: &TenantStatus) -> bool {
 mod tests {
     use super::*;
     use crate::observe::scene::{Scene, name};
+    use std::fs;
 
     const WEB: &str = "systemd-nspawn@shop-web.service";
     const LONG: Duration = Duration::from_secs(60);
@@ -136,6 +137,20 @@ mod tests {
         scene.set(WEB, "activating", "start");
         let told = wait(&scene, LONG, |scene, _| scene.set(WEB, "active", "running"));
         assert_eq!(told.len(), 2);
+    }
+
+    #[test]
+    fn a_change_that_is_under_way_is_waited_for() {
+        let scene = Scene::running();
+        scene.set(WEB, "inactive", "dead");
+        let journal = scene.root().journal(&name("shop"));
+        fs::write(&journal, "{}").unwrap();
+        let told = wait(&scene, LONG, |scene, number| match number {
+            1 => scene.set(WEB, "active", "running"),
+            _ => drop(fs::remove_file(&journal)),
+        });
+        let changing: Vec<bool> = told.iter().map(|status| status.changing).collect();
+        assert_eq!(changing, [true, true, false]);
     }
 
     #[test]

@@ -29,6 +29,7 @@ pub(super) fn unknown(tenant: &EffectiveTenant, reason: String) -> TenantStatus 
         drift: None,
         findings: Vec::new(),
         window: None,
+        changing: false,
         returning: None,
         degraded: None,
         workloads: Vec::new(),
@@ -79,6 +80,7 @@ pub(super) fn judge(
         degraded: state
             .degraded
             .filter(|degraded| Some(degraded.generation) == generation),
+        changing: memory.busy,
         returning: state.returning.map(|back| back.to),
         window: window.filter(|_| state.suspended.is_none()),
         workloads,
