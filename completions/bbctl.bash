@@ -166,6 +166,9 @@ _bbctl() {
             bbctl__subcmd__help__subcmd__tenant,list)
                 cmd="bbctl__subcmd__help__subcmd__tenant__subcmd__list"
                 ;;
+            bbctl__subcmd__help__subcmd__tenant,purge)
+                cmd="bbctl__subcmd__help__subcmd__tenant__subcmd__purge"
+                ;;
             bbctl__subcmd__help__subcmd__tenant,remove)
                 cmd="bbctl__subcmd__help__subcmd__tenant__subcmd__remove"
                 ;;
@@ -220,6 +223,9 @@ _bbctl() {
             bbctl__subcmd__tenant,list)
                 cmd="bbctl__subcmd__tenant__subcmd__list"
                 ;;
+            bbctl__subcmd__tenant,purge)
+                cmd="bbctl__subcmd__tenant__subcmd__purge"
+                ;;
             bbctl__subcmd__tenant,remove)
                 cmd="bbctl__subcmd__tenant__subcmd__remove"
                 ;;
@@ -231,6 +237,9 @@ _bbctl() {
                 ;;
             bbctl__subcmd__tenant__subcmd__help,list)
                 cmd="bbctl__subcmd__tenant__subcmd__help__subcmd__list"
+                ;;
+            bbctl__subcmd__tenant__subcmd__help,purge)
+                cmd="bbctl__subcmd__tenant__subcmd__help__subcmd__purge"
                 ;;
             bbctl__subcmd__tenant__subcmd__help,remove)
                 cmd="bbctl__subcmd__tenant__subcmd__help__subcmd__remove"
@@ -724,7 +733,7 @@ _bbctl() {
             return 0
             ;;
         bbctl__subcmd__help__subcmd__tenant)
-            opts="add remove list"
+            opts="add remove purge list"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -752,6 +761,20 @@ _bbctl() {
             return 0
             ;;
         bbctl__subcmd__help__subcmd__tenant__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        bbctl__subcmd__help__subcmd__tenant__subcmd__purge)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1386,7 +1409,7 @@ _bbctl() {
             return 0
             ;;
         bbctl__subcmd__tenant)
-            opts="-h --sim --color --help add remove list help"
+            opts="-h --sim --color --help add remove purge list help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1454,7 +1477,7 @@ _bbctl() {
             return 0
             ;;
         bbctl__subcmd__tenant__subcmd__help)
-            opts="add remove list help"
+            opts="add remove purge list help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1509,6 +1532,20 @@ _bbctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        bbctl__subcmd__tenant__subcmd__help__subcmd__purge)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         bbctl__subcmd__tenant__subcmd__help__subcmd__remove)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
@@ -1525,6 +1562,28 @@ _bbctl() {
             ;;
         bbctl__subcmd__tenant__subcmd__list)
             opts="-h --json --sim --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --sim)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        bbctl__subcmd__tenant__subcmd__purge)
+            opts="-y -h --yes --json --sim --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

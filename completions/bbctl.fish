@@ -193,15 +193,16 @@ always\t'Always'
 never\t'Never'"
 complete -c bbctl -n "__fish_bbctl_using_subcommand doctor" -l json -d 'Print JSON for programs'
 complete -c bbctl -n "__fish_bbctl_using_subcommand doctor" -s h -l help -d 'Print help'
-complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and not __fish_seen_subcommand_from add remove list help" -l sim -d 'Work on a simulated host, whose files are below this directory' -r -F
-complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and not __fish_seen_subcommand_from add remove list help" -l color -d 'Colours; `NO_COLOR` turns them off too' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and not __fish_seen_subcommand_from add remove purge list help" -l sim -d 'Work on a simulated host, whose files are below this directory' -r -F
+complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and not __fish_seen_subcommand_from add remove purge list help" -l color -d 'Colours; `NO_COLOR` turns them off too' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
-complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and not __fish_seen_subcommand_from add remove list help" -s h -l help -d 'Print help'
-complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and not __fish_seen_subcommand_from add remove list help" -f -a "add" -d 'Register a tenant'
-complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and not __fish_seen_subcommand_from add remove list help" -f -a "remove" -d 'Take a tenant out of the registry; its data is kept for the retention time'
-complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and not __fish_seen_subcommand_from add remove list help" -f -a "list" -d 'List the tenants of the registry in force'
-complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and not __fish_seen_subcommand_from add remove list help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and not __fish_seen_subcommand_from add remove purge list help" -s h -l help -d 'Print help'
+complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and not __fish_seen_subcommand_from add remove purge list help" -f -a "add" -d 'Register a tenant'
+complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and not __fish_seen_subcommand_from add remove purge list help" -f -a "remove" -d 'Take a tenant out of the registry; its data is kept for the retention time'
+complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and not __fish_seen_subcommand_from add remove purge list help" -f -a "purge" -d 'Delete the data of a tenant that left the registry, before its time is over'
+complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and not __fish_seen_subcommand_from add remove purge list help" -f -a "list" -d 'List the tenants of the registry in force'
+complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and not __fish_seen_subcommand_from add remove purge list help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and __fish_seen_subcommand_from add" -l repository -d 'Git URL of its repository; `embedded` is the same as --embedded' -r
 complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and __fish_seen_subcommand_from add" -l ref -d 'Branch, tag or commit; `main` by default' -r
 complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and __fish_seen_subcommand_from add" -l name -d 'Name for people' -r
@@ -222,6 +223,13 @@ always\t'Always'
 never\t'Never'"
 complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and __fish_seen_subcommand_from remove" -l json -d 'Print JSON for programs'
 complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help'
+complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and __fish_seen_subcommand_from purge" -l sim -d 'Work on a simulated host, whose files are below this directory' -r -F
+complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and __fish_seen_subcommand_from purge" -l color -d 'Colours; `NO_COLOR` turns them off too' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and __fish_seen_subcommand_from purge" -s y -l yes -d 'Do not ask'
+complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and __fish_seen_subcommand_from purge" -l json -d 'Print JSON for programs'
+complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and __fish_seen_subcommand_from purge" -s h -l help -d 'Print help'
 complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and __fish_seen_subcommand_from list" -l sim -d 'Work on a simulated host, whose files are below this directory' -r -F
 complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and __fish_seen_subcommand_from list" -l color -d 'Colours; `NO_COLOR` turns them off too' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
@@ -230,6 +238,7 @@ complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and __fish_seen_subc
 complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
 complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and __fish_seen_subcommand_from help" -f -a "add" -d 'Register a tenant'
 complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and __fish_seen_subcommand_from help" -f -a "remove" -d 'Take a tenant out of the registry; its data is kept for the retention time'
+complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and __fish_seen_subcommand_from help" -f -a "purge" -d 'Delete the data of a tenant that left the registry, before its time is over'
 complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and __fish_seen_subcommand_from help" -f -a "list" -d 'List the tenants of the registry in force'
 complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c bbctl -n "__fish_bbctl_using_subcommand host; and not __fish_seen_subcommand_from init help" -l sim -d 'Work on a simulated host, whose files are below this directory' -r -F
@@ -300,6 +309,7 @@ complete -c bbctl -n "__fish_bbctl_using_subcommand help; and __fish_seen_subcom
 complete -c bbctl -n "__fish_bbctl_using_subcommand help; and __fish_seen_subcommand_from new" -f -a "tenant" -d 'A tenant repository'
 complete -c bbctl -n "__fish_bbctl_using_subcommand help; and __fish_seen_subcommand_from tenant" -f -a "add" -d 'Register a tenant'
 complete -c bbctl -n "__fish_bbctl_using_subcommand help; and __fish_seen_subcommand_from tenant" -f -a "remove" -d 'Take a tenant out of the registry; its data is kept for the retention time'
+complete -c bbctl -n "__fish_bbctl_using_subcommand help; and __fish_seen_subcommand_from tenant" -f -a "purge" -d 'Delete the data of a tenant that left the registry, before its time is over'
 complete -c bbctl -n "__fish_bbctl_using_subcommand help; and __fish_seen_subcommand_from tenant" -f -a "list" -d 'List the tenants of the registry in force'
 complete -c bbctl -n "__fish_bbctl_using_subcommand help; and __fish_seen_subcommand_from host" -f -a "init" -d 'Make this host follow a system repository'
 complete -c bbctl -n "__fish_bbctl_using_subcommand help; and __fish_seen_subcommand_from template" -f -a "validate" -d 'Check a template: its metadata, and the trees that its type must have'

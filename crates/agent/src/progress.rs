@@ -234,6 +234,7 @@ fn action(action: &Action) -> String {
         Action::RenewLeases { .. } => "renew addresses".to_owned(),
         Action::SetProperties { unit, .. } => format!("set limits of {unit}"),
         Action::Start { units } => format!("start {}", units.join(" ")),
+        Action::Erase { .. } => "erase what was made for it".to_owned(),
         Action::RestoreFiles { number } => format!("restore files of generation {number}"),
         Action::Revert { units } => format!("revert {}", units.join(" ")),
         Action::Reload => "reload the manager".to_owned(),

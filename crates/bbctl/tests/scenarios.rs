@@ -35,6 +35,7 @@ scenarios! {
     plan: "tests/scenarios/plan.md",
     health: "tests/scenarios/health.md",
     drift: "tests/scenarios/drift.md",
+    teardown: "tests/scenarios/teardown.md",
     operator: "docs/operator.md",
     tenant: "docs/tenant.md",
     changes: "docs/changes.md",

@@ -10,6 +10,7 @@
 //! - [`host`]: the trait that everything above talks to; [`systemd`] and [`nftables`] are the real one,
 //!   [`sim`] a whole host in a directory.
 //! - [`doctor`]: whether a host has what it needs. [`template`]: checks of a template directory.
+//! - `teardown`: what goes with a tenant that leaves.
 //! - [`events`]: what happened. [`foreground`]: programs at the terminal of a person. [`paths`]: where everything lives. [`atomic`]: files that are written whole or not at all.
 
 pub mod apply;
@@ -30,5 +31,6 @@ pub mod requests;
 pub mod sim;
 pub mod source;
 pub mod systemd;
+mod teardown;
 pub mod template;
 mod tool;

@@ -58,9 +58,10 @@ impl Status {
         }
         let ui = &context.ui;
         match (&self.tenant, found.tenants.as_slice()) {
-            (Some(id), []) => return Err(unknown(host, id)?.into()),
+            (Some(id), []) if found.left.is_empty() => return Err(unknown(host, id)?.into()),
             _ if self.output.json => ui.json(&found)?,
             (Some(_), [tenant, ..]) => ui.print(&view::one(ui, tenant, &texts(host, tenant)))?,
+            (Some(_), []) => ui.print(&view::kept(&found.left))?,
             (None, _) => ui.print(&view::all(ui, &found))?,
         }
         Ok(if self.exit_code && !view::is_good(&found) {

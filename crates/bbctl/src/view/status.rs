@@ -10,7 +10,7 @@ use bitbuilder_core::report::{escape, render_findings};
 use bitbuilder_host::observe::{
     Health, HostStatus, SyncState, SystemStatus, TenantStatus, WindowStatus, WorkloadStatus,
 };
-use bitbuilder_host::reconcile::FetchFailure;
+use bitbuilder_host::reconcile::{FetchFailure, Left};
 use std::collections::BTreeMap;
 
 /// Whether everything is as it shall be.
@@ -29,6 +29,7 @@ pub(crate) fn all(ui: &Ui, status: &HostStatus) -> String {
     let mut text = system(ui, &status.system);
     if status.tenants.is_empty() {
         text.push_str("No tenants. `bbctl tenant add ID --repository URL` adds one.\n");
+        text.push_str(&kept(&status.left));
         return text;
     }
     let mut table = Table::new(&[
@@ -54,7 +55,20 @@ pub(crate) fn all(ui: &Ui, status: &HostStatus) -> String {
         ]);
     }
     text.push_str(&table.text(ui));
+    text.push_str(&kept(&status.left));
     text
+}
+
+/// Tenants that left, a line for each.
+pub(crate) fn kept(left: &[Left]) -> String {
+    let line = |one: &Left| {
+        let until = utc(one.until);
+        format!(
+            "{} was removed; its data is kept until {until}.\n",
+            one.tenant
+        )
+    };
+    left.iter().map(line).collect()
 }
 
 /// One tenant with everything that is known of it; `sources` are the texts that its findings point into.

@@ -43,7 +43,7 @@ pub use tenant::read_tenant;
 use crate::model::Name;
 use decode::{At, Cx};
 use scalar::Scalar;
-pub(crate) use scalar::is_unsafe;
+pub(crate) use scalar::{format_millis, is_unsafe};
 
 /// Largest document, in bytes.
 pub const MAX_DOCUMENT: u64 = 1 << 20;

@@ -92,7 +92,8 @@ fn bridge(
             ("DHCPServer", "EmitDNS") => switch,
             (
                 "DHCPServer",
-                "EmitNTP" | "EmitSIP" | "EmitPOP3" | "EmitSMTP" | "EmitLPR" | "EmitTimezone",
+                "PersistLeases" | "EmitNTP" | "EmitSIP" | "EmitPOP3" | "EmitSMTP" | "EmitLPR"
+                | "EmitTimezone",
             ) => value == "no",
             ("DHCPServerStaticLease", "MACAddress") => macs.contains(value),
             ("DHCPServerStaticLease", "Address") => addresses.contains(value),

@@ -4,6 +4,8 @@ use super::causes::Cause;
 use super::{Action, Input, Phase, Plan, Step};
 use super::{changes, prepare, start, stop, waiting};
 use crate::artefact::{Manifest, UpdateClass};
+use crate::document::format_millis;
+use crate::model::Millis;
 
 /// What has to be done so that `input.target` runs in place of what is there.
 ///
@@ -82,4 +84,14 @@ fn switch(input: &Input<'_>) -> Option<Step> {
         _ => UpdateClass::Live,
     };
     Some(Cause::plain(class, what).step(Phase::Switch, action))
+}
+
+/// Adds the end of a tenant that is gone to the plan of its removal: what was made for it is deleted, and its data stays
+/// for `kept`. `units` are those that it had.
+pub fn erase(plan: &mut Plan, units: Vec<String>, kept: Millis) {
+    let kept = format_millis(kept.0);
+    let what = format!("the tenant is gone; its data is kept for {kept}");
+    let cause = Cause::plain(UpdateClass::Destroy, what);
+    plan.steps
+        .push(cause.step(Phase::Start, Action::Erase { units }));
 }

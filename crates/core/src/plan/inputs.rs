@@ -8,7 +8,7 @@ use crate::model::{Policy, Registration};
 use crate::resolve::HostFacts;
 
 /// Version of the compiler. Whoever changes what equal input is compiled to raises it, so that hosts compile again.
-pub const COMPILER: u32 = 3;
+pub const COMPILER: u32 = 4;
 
 /// What the compiler reads of one tenant.
 #[derive(Debug, Clone, Copy)]

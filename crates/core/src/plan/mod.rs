@@ -18,7 +18,7 @@ mod text;
 mod waiting;
 mod words;
 
-pub use decide::{plan, restart};
+pub use decide::{erase, plan, restart};
 pub use input::{Input, is_same};
 pub use inputs::{COMPILER, Inputs, inputs_hash};
 pub use text::{TextOptions, text};
@@ -143,6 +143,11 @@ pub enum Action {
     /// Start units that are to run.
     Start {
         /// In one transaction.
+        units: Vec<String>,
+    },
+    /// Delete what was made for a tenant that is gone. What it made itself stays.
+    Erase {
+        /// The manager forgets that these failed.
         units: Vec<String>,
     },
     /// Write files of the current generation again that are not as its record says.

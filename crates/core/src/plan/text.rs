@@ -134,6 +134,7 @@ fn action(action: &Action) -> String {
             format!("set {} of {unit}", pairs.join(" "))
         }
         Action::Start { units } => format!("start {}", units.join(" ")),
+        Action::Erase { .. } => "erase what was made for it".into(),
         Action::RestoreFiles { number } => format!("restore files of generation {number}"),
         Action::Revert { units } => format!("revert {}", units.join(" ")),
         Action::Reload => "reload systemd".into(),

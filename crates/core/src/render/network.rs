@@ -83,7 +83,8 @@ fn configuration(scene: &Scene<'_>, index: usize, bridge: &Bridge<'_>, set: &Set
     file
 }
 
-/// Answers only with what the host decided: a lease per machine, names of nobody. A network that reaches the
+/// Answers only with what the host decided: a lease per machine, names of nobody. There is nothing to remember, and a
+/// lease of a tenant that is gone would be in the way of the next one's. A network that reaches the
 /// outside is told the servers that the host itself asks; one that does not has no use for them.
 fn dhcp_server(scene: &Scene<'_>, index: usize, bridge: &Bridge<'_>, file: &mut UnitFile) {
     file.section("DHCPServer");
@@ -93,6 +94,7 @@ fn dhcp_server(scene: &Scene<'_>, index: usize, bridge: &Bridge<'_>, file: &mut 
     }
     file.verbatim("EmitDNS", if bridge.network.nat { "yes" } else { "no" });
     for key in [
+        "PersistLeases",
         "EmitNTP",
         "EmitSIP",
         "EmitPOP3",

@@ -5,7 +5,7 @@ use super::journal::Journal;
 use super::{LayerSource, Work, prepare};
 use crate::atomic::Written;
 use crate::host::{Host, HostError, UnitState};
-use crate::{generations, network};
+use crate::{generations, network, teardown};
 use bitbuilder_core::model::Name;
 use bitbuilder_core::plan::Action;
 use std::collections::BTreeMap;
@@ -42,6 +42,7 @@ pub(super) fn execute(
             host.set_properties(unit, properties).map(|()| true)
         }
         Action::Start { units } => start(host, units),
+        Action::Erase { units } => teardown::erase(host, tenant, units),
         Action::RestoreFiles { number } => {
             needs(host, tenant, sources).and_then(|from| restore(host, tenant, *number, from.work))
         }

@@ -13,7 +13,8 @@ use crate::atomic;
 use crate::host::{Host, HostError};
 use crate::paths::HostRoot;
 use crate::reconcile::{
-    self, Degradation, Drift, EffectiveTenant, FetchFailure, Refusal, Suspension, SystemState,
+    self, Degradation, Drift, EffectiveTenant, FetchFailure, Left, PassError, Refusal, Suspension,
+    SystemState,
 };
 use bitbuilder_core::allocate::Allocations;
 use bitbuilder_core::finding::Finding;
@@ -29,6 +30,9 @@ pub struct HostStatus {
     pub system: SystemStatus,
     /// The tenants of the effective registry, by id.
     pub tenants: Vec<TenantStatus>,
+    /// The tenants that left and whose data is kept, by id.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left: Vec<Left>,
 }
 
 /// The system repository.
@@ -155,7 +159,7 @@ pub enum Health {
 ///
 /// # Errors
 /// When the host's own state is unreadable or the manager does not answer.
-pub fn status(host: &dyn Host, only: Option<&Name>) -> Result<HostStatus, HostError> {
+pub fn status(host: &dyn Host, only: Option<&Name>) -> Result<HostStatus, PassError> {
     let root = host.root();
     let registry = reconcile::effective_registry(root)?;
     let tenants: Vec<EffectiveTenant> = registry
@@ -170,8 +174,11 @@ pub fn status(host: &dyn Host, only: Option<&Name>) -> Result<HostStatus, HostEr
         .collect();
     let presence = presence(host, only, &memories)?;
     let windows = Windows::read(host, &memories);
+    let mut left = reconcile::left(host)?;
+    left.retain(|one| only.is_none_or(|only| one.tenant == *only));
     let judged = tenants.iter().zip(memories);
     Ok(HostStatus {
+        left,
         system: system(root)?,
         tenants: judged
             .map(|(tenant, memory)| match memory {

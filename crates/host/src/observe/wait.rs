@@ -2,6 +2,7 @@
 
 use super::status::{Health, TenantStatus, status};
 use crate::host::{Host, HostError};
+use crate::reconcile::PassError;
 use bitbuilder_core::model::Name;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -22,7 +23,7 @@ pub fn wait_settled(
     id: &Name,
     limit: Duration,
     say: &mut dyn FnMut(&TenantStatus),
-) -> Result<TenantStatus, HostError> {
+) -> Result<TenantStatus, PassError> {
     let deadline = Instant::now() + limit;
     let mut pause = SHORTEST;
     let mut before = None;
@@ -43,11 +44,11 @@ pub fn wait_settled(
     }
 }
 
-fn look(host: &dyn Host, id: &Name) -> Result<TenantStatus, HostError> {
+fn look(host: &dyn Host, id: &Name) -> Result<TenantStatus, PassError> {
     let found = status(host, Some(id))?.tenants.pop();
     found.ok_or_else(|| {
         let reason = format!("{id} is not in it: `bbctl tenant list` shows those that are");
-        HostError::damaged(&host.root().registry(), reason)
+        HostError::damaged(&host.root().registry(), reason).into()
     })
 }
 

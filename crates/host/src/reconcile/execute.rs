@@ -2,16 +2,15 @@
 
 use super::ground::Ground;
 use super::layers::Mirrors;
+use super::leave;
 use super::record::record;
 use super::task::Task;
 use super::{Event, PassError, TenantReport, Verdict};
 use crate::apply::{Apply, Work};
 use crate::atomic;
-use crate::disk;
 use crate::host::Host;
 use crate::observe::drift::Seals;
-use bitbuilder_core::allocate::{self, Allocations};
-use bitbuilder_core::model::{Millis, Name};
+use bitbuilder_core::model::Name;
 
 /// Executes the plans of `tasks` and remembers how it went.
 pub(super) fn execute(
@@ -21,7 +20,7 @@ pub(super) fn execute(
     say: &mut dyn FnMut(Event),
 ) -> Result<Vec<TenantReport>, PassError> {
     // Before anything uses a number it is on the disk as given.
-    write_allocations(host, &ground.allocations)?;
+    leave::write(host, ground)?;
     enter(ground, &tasks);
     let registry = atomic::json(&host.root().registry(), &ground.effective())?;
     let work: Vec<Work<'_>> = tasks.iter().filter_map(Task::work).collect();
@@ -38,14 +37,14 @@ pub(super) fn execute(
     let mut outcomes = apply.run(&work, &mut |inner| say(Event::Apply { inner }));
     drop(work);
 
-    let policy = &ground.revision.system.policy;
+    let retention = ground.revision.system.policy.retention;
     let mut reports = Vec::with_capacity(tasks.len());
     let before = Seals::read(host.root());
     let mut seals = before.clone();
     for mut task in tasks {
         let outcome = outcomes.remove(&task.report.tenant);
         let seal = task.drift.seal.take();
-        let report = record(host, task, outcome, policy.retention.generations);
+        let report = record(host, task, outcome, retention.generations);
         seals.renew(&report, seal);
         if report.verdict != Verdict::Unchanged {
             say(Event::Finished {
@@ -59,12 +58,7 @@ pub(super) fn execute(
         .iter()
         .filter(|report| report.verdict == Verdict::Removed);
     let left: Vec<Name> = left.map(|report| report.tenant.clone()).collect();
-    release(
-        host,
-        &mut ground.allocations,
-        &left,
-        policy.retention.removed_tenants,
-    )?;
+    leave::release(host, ground, &left, retention.removed_tenants)?;
     Ok(reports)
 }
 
@@ -78,28 +72,4 @@ fn enter(ground: &mut Ground, tasks: &[Task]) {
             (None, _) => {}
         }
     }
-}
-
-/// Numbers of tenants that left are kept for their time, then free; their data goes with them.
-fn release(
-    host: &dyn Host,
-    allocations: &mut Allocations,
-    left: &[Name],
-    retention: Millis,
-) -> Result<(), PassError> {
-    let now = host.now();
-    for id in left {
-        allocate::release(allocations, id, now);
-    }
-    for id in allocate::expire(allocations, now, retention) {
-        disk::remove_tree(&host.root().tenant(&id))?;
-    }
-    write_allocations(host, allocations)
-}
-
-fn write_allocations(host: &dyn Host, allocations: &Allocations) -> Result<(), PassError> {
-    let path = host.root().allocations();
-    let content = atomic::json(&path, allocations)?;
-    atomic::write(&path, &content, 0o644)?;
-    Ok(())
 }

@@ -74,16 +74,6 @@ impl Ground {
             })
     }
 
-    /// Tenants that have something on the host and left the registry.
-    pub(super) fn leaving(&self) -> Vec<Name> {
-        let registered = |id: &Name| self.revision.system.tenants.iter().any(|r| r.id == *id);
-        let allocated = self.allocations.tenants.iter();
-        allocated
-            .filter(|(id, allocation)| allocation.released.is_none() && !registered(id))
-            .map(|(id, _)| id.clone())
-            .collect()
-    }
-
     /// The effective registry after this pass.
     pub(super) fn effective(&self) -> EffectiveRegistry {
         EffectiveRegistry {

@@ -4,7 +4,7 @@
 //!   [`Event`] says it as it happens, [`Trigger`] who caused it.
 //! - [`preview_tenant`], [`preview_system`]: the compiler without any effect, for `plan` and for pushes.
 //! - [`judge`]: whether what was deployed works, and what follows.
-//! - [`rollback`], [`suspend`], [`resume`]: what an operator does to one tenant.
+//! - [`rollback`], [`suspend`], [`resume`]: what an operator does to one tenant. [`left`], [`purge`]: tenants that left.
 //! - [`accepted_system`]: the system repository as it is in force. [`TenantState`]: what is remembered of a tenant.
 //! - [`init`]: makes a host ready for its first pass.
 
@@ -15,6 +15,7 @@ mod execute;
 mod ground;
 mod init;
 mod layers;
+mod leave;
 mod lock;
 mod look;
 mod operate;
@@ -39,6 +40,7 @@ pub(crate) mod watch;
 pub use crate::events::{HistoryEntry, HistoryEvent};
 pub use error::PassError;
 pub use init::{HostConfig, embedded_url, ensure_embedded, init, read_config};
+pub use leave::{Left, left, purge};
 pub use operate::{resume, rollback, suspend};
 pub use options::{Options, Scope, Starts};
 pub use preview::{Preview, preview_system, preview_tenant, read_reference};
@@ -164,7 +166,7 @@ fn rounds<'scope>(
         }
         let mut tasks = tenants(host, &mut ground, options, answers, &stuck);
         if first {
-            tasks.extend(leaving(host, &ground, options));
+            tasks.extend(leaving(host, &ground, options)?);
         }
         let rest = if options.plan_only {
             report.merge(tasks.into_iter().map(Task::into_report).collect());
@@ -291,20 +293,20 @@ fn tenants(
 }
 
 /// Tenants that left the registry, when the pass is for all.
-fn leaving(host: &dyn Host, ground: &Ground, options: &Options) -> Vec<Task> {
+fn leaving(host: &dyn Host, ground: &Ground, options: &Options) -> Result<Vec<Task>, PassError> {
     if options.scope != Scope::All {
-        return Vec::new();
+        return Ok(Vec::new());
     }
     let planner = Planner {
         host,
         options,
         diffs: false,
     };
-    let ids = ground.leaving().into_iter();
+    let ids = leave::leaving(host, ground)?.into_iter();
     let task = |id| {
         planner
             .removal(ground, &id)
             .unwrap_or_else(|error| Task::failed(&id, &error))
     };
-    ids.map(task).collect()
+    Ok(ids.map(task).collect())
 }

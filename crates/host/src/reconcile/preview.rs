@@ -1,6 +1,7 @@
 //! The compiler without any effect.
 
 use super::ground::Ground;
+use super::leave;
 use super::look::{Goal, Look};
 use super::remotes::Question;
 use super::system::{self, Revision};
@@ -113,7 +114,7 @@ pub fn preview_system(
         };
         preview.tenants.push(report);
     }
-    for id in ground.leaving() {
+    for id in leave::leaving(host, &ground)? {
         preview
             .tenants
             .push(planner.removal(&ground, &id)?.into_report());

@@ -8,6 +8,7 @@
 
 use super::ground::Ground;
 use super::init::{HostConfig, read_config};
+use super::leave;
 use super::parallel;
 use super::{
     Options, PassError, Report, Revision, SystemReport, TenantReport, TenantState, Verdict, watch,
@@ -112,6 +113,10 @@ impl Rest {
         let Some(config) = config else {
             return Ok(None);
         };
+        // Who left and is still here has to be taken down.
+        if !leave::leaving(host, ground)?.is_empty() {
+            return Ok(None);
+        }
         let Revision { commit, system: s } = &ground.revision;
         let mut tenants = before
             .filter(|rest| rest.ground == now && rest.system.commit == *commit)

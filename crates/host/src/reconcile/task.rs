@@ -3,6 +3,7 @@
 use super::compile::{self, Compiled, Product, compile};
 use super::drift::{self, Differences};
 use super::ground::Ground;
+use super::leave;
 use super::look::{Goal, Kept, Look, short};
 use super::state::Refusal;
 use super::system::errors;
@@ -14,6 +15,7 @@ use crate::apply::Work;
 use crate::generations;
 use crate::host::Host;
 use crate::observe::{Presence, finished, may_end, observed};
+use crate::teardown;
 use bitbuilder_core::artefact::{self, Artefacts, Manifest, Provenance, UnitKind};
 use bitbuilder_core::drift::repair;
 use bitbuilder_core::finding::Finding;
@@ -91,6 +93,8 @@ impl Planner<'_> {
     /// What is done about a look.
     pub(super) fn task(&self, ground: &mut Ground, look: Look<'_>) -> Result<Task, PassError> {
         let registration = look.registration;
+        let released = ground.allocations.tenants.get_mut(&registration.id);
+        let returns = released.is_some_and(|allocation| allocation.released.take().is_some());
         let entry = ground.registry.get(&registration.id).cloned();
         let mut task = Task {
             report: TenantReport::new(registration.id.clone(), Verdict::Unchanged),
@@ -102,6 +106,9 @@ impl Planner<'_> {
             drift: Differences::default(),
             entry: Some(entry.unwrap_or_else(|| effective(registration, registration.enabled))),
         };
+        if returns {
+            task.drift.also.push(HistoryEvent::Restored);
+        }
         task.report.generation = generations::current(self.host.root(), &registration.id)?;
         task.report.error = task
             .state
@@ -152,9 +159,15 @@ impl Planner<'_> {
             drift: Differences::default(),
             entry: None,
         };
-        // Nothing of it runs, so nothing is tried. What was good still is when it comes back.
-        let state = &mut task.state;
-        (state.window, state.returning, state.degraded) = (None, None, None);
+        // Nothing of it runs, so nothing is tried, and no generation is left to compare with. When it comes back, its
+        // commit is compiled again, and nothing that was there is in its way.
+        task.state = TenantState {
+            deployed: task.state.deployed.take(),
+            highest: task.state.highest,
+            suspended: task.state.suspended.take(),
+            history: std::mem::take(&mut task.state.history),
+            ..TenantState::default()
+        };
         let current = generations::read_current(root, id)?;
         let seen = observed(
             self.host,
@@ -164,7 +177,17 @@ impl Planner<'_> {
         )?;
         let mut input = plan::Input::new(id, &seen);
         input.current = current.as_ref();
-        task.report.plan = Some(plan::plan(&input));
+        let mut plan = plan::plan(&input);
+        if current.is_some() || !teardown::leftovers(root, id)?.is_empty() {
+            let retention = ground.revision.system.policy.retention;
+            let units = leave::units(id, current.as_ref());
+            plan::erase(&mut plan, units, retention.removed_tenants);
+        }
+        if let Some(finding) = leave::renamed(ground, id) {
+            plan.findings.push(finding.clone());
+            task.report.findings.push(finding);
+        }
+        task.report.plan = Some(plan);
         Ok(task)
     }
 

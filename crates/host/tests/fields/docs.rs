@@ -75,6 +75,7 @@ pub(crate) fn touched(plans: &[&Plan]) -> BTreeSet<&'static str> {
                 | Action::WriteGeneration { .. }
                 | Action::Switch { .. }
                 | Action::ReloadNetwork
+                | Action::Erase { .. }
                 | Action::RestoreFiles { .. }
                 | Action::Revert { .. }
                 | Action::Reload

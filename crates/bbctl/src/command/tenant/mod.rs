@@ -7,15 +7,17 @@ use crate::cli::Output;
 use crate::context::Context;
 use crate::error::{CommandError, Exit};
 use crate::ui::Style;
-use crate::view::status::limits;
+use crate::view::report::Progress;
+use crate::view::status::{kept, limits};
 use crate::view::table::{Cell, Table};
 use bitbuilder_core::model::Name;
 use bitbuilder_host::reconcile::{
-    PassError, accepted_system, embedded_url, ensure_embedded, read_config,
+    self, PassError, accepted_system, embedded_url, ensure_embedded, read_config,
 };
 use change::{Change, Place};
 use clap::{Args, Subcommand};
 use entry::Entry;
+use std::io::IsTerminal;
 use std::path::PathBuf;
 
 /// Change the registry of tenants: each change is a commit in the system repository.
@@ -25,6 +27,7 @@ Examples:
   bbctl tenant add shop --embedded --limits cpu=4,memory=8G,storage=50G --allow publish=tcp/8000-8099
   bbctl tenant add blog --repository https://git.example/blog.git --checkout ~/acme-system
   bbctl tenant remove shop
+  bbctl tenant purge shop
   bbctl tenant list")]
 pub(crate) struct Tenant {
     #[command(subcommand)]
@@ -53,6 +56,23 @@ Examples:
         id: Name,
         #[command(flatten)]
         place: PlaceArgs,
+    },
+    /// Delete the data of a tenant that left the registry, before its time is over.
+    #[command(after_help = "\
+Everything of it goes for good: volumes, what its containers wrote, its history, and the repository that the host keeps
+for it. Its numbers and addresses are free for others.
+
+Example:
+  bbctl tenant purge shop")]
+    Purge {
+        /// The tenant.
+        #[arg(value_parser = crate::context::tenant)]
+        id: Name,
+        /// Do not ask.
+        #[arg(long, short)]
+        yes: bool,
+        #[command(flatten)]
+        output: Output,
     },
     /// List the tenants of the registry in force.
     #[command(after_help = "Examples:\n  bbctl tenant list\n  bbctl tenant list --json")]
@@ -95,6 +115,7 @@ impl Tenant {
             TenantCommand::Remove { id, place } => {
                 Change::Remove(id).make(context, &place.open(context)?, place.output.json)
             }
+            TenantCommand::Purge { id, yes, output } => purge(context, id, *yes, output.json),
             TenantCommand::List { output } => list(context, output.json),
         }
     }
@@ -129,18 +150,51 @@ fn next(entry: &Entry) -> String {
     format!("`bbctl sync {id}` deploys it now; else the next pass does.\n")
 }
 
+/// Asks on a terminal, and deletes.
+fn purge(context: &Context, id: &Name, yes: bool, json: bool) -> Result<Exit, CommandError> {
+    let host = context.host()?;
+    let ui = &context.ui;
+    if !yes {
+        if !std::io::stdin().is_terminal() {
+            let error = CommandError::usage("nobody can be asked: standard input is no terminal");
+            return Err(error.hint("--yes deletes without asking"));
+        }
+        ui.note(&format!(
+            "All data of {id} goes for good. Type its id to delete it: "
+        ));
+        let mut answer = String::new();
+        let read = std::io::stdin().read_line(&mut answer);
+        read.map_err(CommandError::file("-".as_ref()))?;
+        if answer.trim() != id.as_str() {
+            return Err(CommandError::refused("nothing was deleted"));
+        }
+    }
+    let waiting = Progress::new(ui, json);
+    reconcile::purge(host.as_ref(), id, &mut |event| waiting.tell(&event))?;
+    if json {
+        ui.json(&serde_json::json!({ "tenant": id, "purged": true }))?;
+    } else {
+        ui.print(&format!("{id} is deleted, and its numbers are free.\n"))?;
+    }
+    Ok(Exit::Success)
+}
+
 fn list(context: &Context, json: bool) -> Result<Exit, CommandError> {
     let host = context.host()?;
     let revision = accepted_system(host.as_ref())?;
+    let left = reconcile::left(host.as_ref())?;
     let ui = &context.ui;
     if json {
-        ui.json(
-            &serde_json::json!({ "commit": revision.commit, "tenants": revision.system.tenants }),
-        )?;
+        ui.json(&serde_json::json!({
+            "commit": revision.commit,
+            "tenants": revision.system.tenants,
+            "left": left,
+        }))?;
         return Ok(Exit::Success);
     }
     if revision.system.tenants.is_empty() {
         ui.print("No tenants. `bbctl tenant add ID --repository URL` adds one.\n")?;
+        ui.print(&kept(&left))?;
         return Ok(Exit::Success);
     }
     let mut table = Table::new(&["TENANT", "ENABLED", "REPOSITORY", "REF", "LIMITS", "NAME"]);
@@ -155,5 +209,6 @@ fn list(context: &Context, json: bool) -> Result<Exit, CommandError> {
         ]);
     }
     ui.print(&table.text(ui))?;
+    ui.print(&kept(&left))?;
     Ok(Exit::Success)
 }

@@ -99,7 +99,7 @@ fn a_tenant_that_leaves_stops_and_keeps_its_data() {
     let report = world.sync("one");
     assert_eq!(report.verdict, Verdict::Removed, "{report:?}");
     assert_eq!(world.generation("one"), None);
-    assert!(world.host.root().generation(&name("one"), 1).exists());
+    assert!(!world.host.root().generations(&name("one")).exists());
     let active = world.host.units(&["*one*"]).unwrap();
     assert!(
         active.values().all(|state| !state.is_active()),

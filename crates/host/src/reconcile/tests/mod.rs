@@ -4,6 +4,7 @@ mod deploy;
 mod drift;
 mod fault;
 mod health;
+mod leave;
 mod mark;
 mod operate;
 mod plan;

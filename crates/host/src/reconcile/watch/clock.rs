@@ -46,7 +46,7 @@ pub(in crate::reconcile) fn begin(
 }
 
 /// There is no window any more.
-pub(in crate::reconcile) fn end(host: &dyn Host, id: &Name) -> Result<(), HostError> {
+pub(crate) fn end(host: &dyn Host, id: &Name) -> Result<(), HostError> {
     if read(host, id).is_some() {
         host.forget_later(&judge_unit(id))?;
         atomic::remove(&host.root().window(id))?;

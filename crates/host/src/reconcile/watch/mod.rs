@@ -13,9 +13,10 @@ mod clock;
 mod settle;
 
 pub(super) use back::{Leaving, go_back, leave};
+pub(crate) use clock::end;
 pub(crate) use clock::end_of;
 pub use clock::judge_unit;
-pub(super) use clock::{arm, begin, end};
+pub(super) use clock::{arm, begin};
 
 use super::execute::execute;
 use super::ground::Ground;
