@@ -227,6 +227,7 @@ impl From<SourceError> for CommandError {
             | SourceError::TimeLimit { .. }
             | SourceError::Layer { .. }
             | SourceError::Silent { .. }
+            | SourceError::HostKey(_)
             | SourceError::Hook(_) => None,
         };
         Self::new(

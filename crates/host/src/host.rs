@@ -100,6 +100,12 @@ pub trait Host: Watch + Send + core::marker::Sync {
     /// The message of nft.
     fn apply_ruleset(&self, json: &[u8]) -> Result<(), HostError>;
 
+    /// The plain text of a ciphertext of systemd-creds(1) that was made under `name`.
+    ///
+    /// # Errors
+    /// When it was made under another name or for another host, is damaged, or nobody is there who has the key.
+    fn decrypt(&self, name: &str, ciphertext: &[u8]) -> Result<Vec<u8>, HostError>;
+
     /// Gives `path` (a directory or file, not followed) an owner.
     ///
     /// # Errors

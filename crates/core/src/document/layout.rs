@@ -192,9 +192,10 @@ fn leaves(path: &str, target: &str) -> bool {
 }
 
 fn system_place(repository: &mut Repository<'_>, path: &str, seen: &mut BTreeSet<String>) {
-    const TOP: [&str; 8] = [
+    const TOP: [&str; 9] = [
         ".gitops/",
         "tenants/",
+        "access/",
         "generators/",
         "units/",
         "network/",

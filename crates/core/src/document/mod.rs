@@ -7,6 +7,7 @@
 //! A path of a file inside a document (health script, credential, kernel, image) is looked up beside the
 //! document first, then from the root of the repository.
 
+mod access;
 mod container;
 mod cycles;
 mod decode;

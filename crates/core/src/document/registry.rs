@@ -1,10 +1,14 @@
 //! `tenants/registry.json`: the tenants of the host and what they may use.
 
+use super::access::{AccessDoc, access};
 use super::decode::{At, Cx, written};
+use super::facts::Facts;
 use super::policy::{VerifyDoc, verify};
 use super::scalar::{Count, GitRef, GitUrl, Int, Line};
 use super::value;
-use crate::model::{Allow, Bytes, Limits, MilliCores, Name, NetworkMode, PortRange, Registration};
+use crate::model::{
+    Access, Allow, Bytes, Limits, MilliCores, Name, NetworkMode, PortRange, Registration,
+};
 use std::collections::BTreeMap;
 
 written! {
@@ -36,6 +40,8 @@ written! {
         optional "verify" verify: VerifyDoc,
         /// Machine tags of the hosts that may run it, as `zone=eu*`; every host by default.
         optional "placement" placement: Vec<At<Line>>,
+        /// What opens its repository.
+        optional "access" access: AccessDoc,
     }
 }
 
@@ -96,14 +102,18 @@ pub fn default_allow() -> Allow {
 }
 
 /// The tenants that `doc` registers.
-pub(crate) fn registry(doc: RegistryDoc, cx: &mut Cx<'_>) -> Vec<Registration> {
+pub(crate) fn registry(
+    doc: RegistryDoc,
+    facts: &mut Facts<'_>,
+    cx: &mut Cx<'_>,
+) -> Vec<Registration> {
     let mut seen = BTreeMap::new();
     let mut tenants = Vec::new();
     for doc in doc.tenants.into_iter().flat_map(|list| list.value) {
         if let Some(id) = &doc.id {
             unique(id, &mut seen, cx);
         }
-        tenants.extend(registration(doc, cx));
+        tenants.extend(registration(doc, facts, cx));
     }
     tenants
 }
@@ -135,7 +145,14 @@ fn unique(id: &At<Name>, seen: &mut BTreeMap<Name, u32>, cx: &mut Cx<'_>) {
     seen.insert(id.value.clone(), line);
 }
 
-fn registration(doc: RegistrationDoc, cx: &mut Cx<'_>) -> Option<Registration> {
+fn registration(
+    doc: RegistrationDoc,
+    facts: &mut Facts<'_>,
+    cx: &mut Cx<'_>,
+) -> Option<Registration> {
+    let access = doc.access.map_or_else(Access::default, |access_doc| {
+        access(access_doc, doc.repository.as_ref(), facts, cx)
+    });
     let verify = doc.verify.as_ref().map(|doc| verify(&doc.value, cx));
     let placement = doc.placement.into_iter().flat_map(|list| list.value);
     let placement = placement.filter_map(|tag| machine_tag(tag, cx)).collect();
@@ -159,6 +176,7 @@ fn registration(doc: RegistrationDoc, cx: &mut Cx<'_>) -> Option<Registration> {
         allow,
         verify,
         placement,
+        access,
     })
 }
 

@@ -1,5 +1,6 @@
 //! The system repository as a whole.
 
+use super::facts::Facts;
 use super::layout::{self, Kind};
 use super::policy::{PolicyDoc, default_policy, policy};
 use super::registry::{RegistryDoc, registry};
@@ -7,12 +8,14 @@ use super::repository::Repository;
 use crate::finding::Checked;
 use crate::model::System;
 use crate::tree::Tree;
+use std::collections::BTreeMap;
 
 /// Reads the operator's repository: `.gitops/config.yaml` (defaults when there is none) and
 /// `tenants/registry.json`.
 pub fn read_system(tree: &Tree) -> Checked<System> {
     let mut repository = Repository::new(tree);
     layout::check(&mut repository, Kind::System);
+    let mut facts = Facts::new(tree, BTreeMap::new());
     let policy = if tree.entries.contains_key(".gitops/config.yaml") {
         repository.document(".gitops/config.yaml", |doc: PolicyDoc, cx| {
             Some(policy(doc, cx))
@@ -30,7 +33,9 @@ pub fn read_system(tree: &Tree) -> Checked<System> {
             help,
         );
     }
-    let tenants = repository.document(path, |doc: RegistryDoc, cx| Some(registry(doc, cx)));
+    let tenants = repository.document(path, |doc: RegistryDoc, cx| {
+        Some(registry(doc, &mut facts, cx))
+    });
     let system = policy
         .zip(tenants)
         .map(|(policy, tenants)| System { policy, tenants });

@@ -8,7 +8,7 @@ mod mounts;
 pub(crate) use attach::AttachmentDoc;
 pub(crate) use health::HealthDoc;
 pub(crate) use image::ImageDoc;
-pub(crate) use mounts::{CredentialDoc, VolumeDoc};
+pub(crate) use mounts::{CredentialDoc, VolumeDoc, is_ciphertext};
 
 use super::decode::{At, Cx, Table, words};
 use super::facts::Facts;

@@ -38,6 +38,29 @@ pub struct Registration {
     pub verify: Option<Verify>,
     /// Machine-tag expressions of the hosts that may run it.
     pub placement: Vec<String>,
+    /// What opens the tenant repository.
+    #[serde(default, skip_serializing_if = "Access::is_empty")]
+    pub access: Access,
+}
+
+/// What opens a repository: files of the system repository.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Access {
+    /// Ciphertext of the private key for ssh.
+    pub ssh_key: Option<String>,
+    /// Host keys for ssh.
+    pub known_hosts: Option<String>,
+    /// Ciphertext of `user:token` or of a token, for https.
+    pub token: Option<String>,
+    /// Certificate authorities for https.
+    pub ca: Option<String>,
+}
+
+impl Access {
+    /// Whether nothing is needed.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// Ceilings of one tenant.

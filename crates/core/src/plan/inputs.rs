@@ -4,7 +4,7 @@ use crate::allocate::TenantAllocation;
 use crate::desired::Templates;
 use crate::digest::sha256_parts;
 use crate::finding::Origin;
-use crate::model::{Policy, Registration};
+use crate::model::{Access, Policy, Registration};
 use crate::resolve::HostFacts;
 
 /// Version of the compiler. Whoever changes what equal input is compiled to raises it, so that hosts compile again.
@@ -33,9 +33,10 @@ pub struct Inputs<'a> {
 /// Compare it only with hashes that were made with the allocation that the compiler ended with: the first compilation of
 /// a tenant makes its allocation.
 pub fn inputs_hash(inputs: &Inputs<'_>) -> String {
-    // A tenant that moves within the registry stays the same.
+    // A tenant that moves within the registry stays the same, and so does one that is reached in another way.
     let registration = Registration {
         origin: Origin::default(),
+        access: Access::default(),
         ..inputs.registration.clone()
     };
     // Derived `Debug` cannot fail, says everything that the types hold, and keeps the order of sorted maps.
@@ -77,6 +78,7 @@ mod tests {
             },
             verify: None,
             placement: Vec::new(),
+            access: Access::default(),
         }
     }
 

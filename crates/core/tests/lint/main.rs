@@ -111,6 +111,7 @@ fn registration(tenant: &DesiredTenant) -> Registration {
         },
         verify: None,
         placement: Vec::new(),
+        access: Access::default(),
     }
 }
 

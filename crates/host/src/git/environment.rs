@@ -12,6 +12,8 @@ pub struct Access {
     pub known_hosts: Option<PathBuf>,
     /// Certificate authorities for https, PEM; by default those of the host.
     pub ca_bundle: Option<PathBuf>,
+    /// User and token for https, in the file format of git-credential-store(1).
+    pub credentials: Option<PathBuf>,
 }
 
 /// Variables of every git process; all others are removed.
@@ -62,10 +64,10 @@ pub(super) const CONFIGURATION: &[&str] = &[
 pub(super) fn ssh_command(access: &Access) -> OsString {
     let mut command = OsString::from(
         "ssh -F /dev/null -o BatchMode=yes -o StrictHostKeyChecking=yes -o ControlMaster=no \
-         -o ConnectTimeout=20 -o ForwardAgent=no -o PermitLocalCommand=no",
+         -o ConnectTimeout=20 -o ForwardAgent=no -o PermitLocalCommand=no -o UpdateHostKeys=no",
     );
     if let Some(key) = &access.ssh_key {
-        command.push(" -o IdentitiesOnly=yes -i ");
+        command.push(" -o IdentitiesOnly=yes -o IdentityAgent=none -i ");
         command.push(shell_quoted(key));
     }
     if let Some(hosts) = &access.known_hosts {
@@ -73,6 +75,13 @@ pub(super) fn ssh_command(access: &Access) -> OsString {
         command.push(shell_quoted(hosts));
     }
     command
+}
+
+/// The value of `credential.helper` (git passes it to a shell) for `access`.
+pub(super) fn credential_helper(access: &Access) -> Option<OsString> {
+    let mut helper = OsString::from("store --file=");
+    helper.push(shell_quoted(access.credentials.as_ref()?));
+    Some(helper)
 }
 
 fn shell_quoted(path: &Path) -> OsString {

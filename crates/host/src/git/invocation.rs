@@ -108,6 +108,11 @@ impl Invocation {
         if let Some(bundle) = &self.access.ca_bundle {
             command.env("GIT_SSL_CAINFO", bundle);
         }
+        if let Some(helper) = environment::credential_helper(&self.access) {
+            let mut setting = OsString::from("credential.helper=");
+            setting.push(helper);
+            command.arg("-c").arg(setting);
+        }
         if let Some(repository) = &self.repository {
             let mut safe = OsString::from("safe.directory=");
             safe.push(repository);

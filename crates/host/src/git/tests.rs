@@ -170,7 +170,10 @@ fn paths_of_keys_are_quoted_for_the_shell() {
         ssh_key: Some(Path::new("/a b/$(touch x)'key").to_owned()),
         known_hosts: Some(Path::new("/h;ls").to_owned()),
         ca_bundle: None,
+        credentials: Some(Path::new("/c'd").to_owned()),
     };
+    let helper = environment::credential_helper(&access).unwrap();
+    assert_eq!(helper, "store --file='/c'\\''d'");
     let command = environment::ssh_command(&access);
     let command = command.to_str().unwrap();
     assert!(

@@ -151,6 +151,10 @@ impl Host for Fake {
         unreachable!("observation changes nothing")
     }
 
+    fn decrypt(&self, _name: &str, _ciphertext: &[u8]) -> Result<Vec<u8>, HostError> {
+        unreachable!("observation changes nothing")
+    }
+
     fn chown(&self, _path: &Path, _owner: u32) -> Result<(), HostError> {
         unreachable!("observation changes nothing")
     }

@@ -71,6 +71,12 @@ pub(super) fn mirror(root: &HostRoot, name: &str) -> Result<File, HostError> {
     Ok(file)
 }
 
+/// The same, if nobody has it.
+pub(super) fn try_mirror(root: &HostRoot, name: &str) -> Result<Option<File>, HostError> {
+    let (path, file) = open(&root.runtime().join("fetch"), name)?;
+    Ok(try_lock(&path, &file)?.then_some(file))
+}
+
 fn open(directory: &Path, name: &str) -> Result<(PathBuf, File), HostError> {
     fs::create_dir_all(directory).map_err(HostError::file(directory))?;
     let path = directory.join(name);

@@ -8,6 +8,7 @@
 //! - [`accepted_system`]: the system repository as it is in force. [`TenantState`]: what is remembered of a tenant.
 //! - [`init`]: makes a host ready for its first pass.
 
+mod access;
 mod compile;
 mod drift;
 mod error;
@@ -82,6 +83,7 @@ pub fn pass(
     options: &Options,
     say: &mut dyn FnMut(Event),
 ) -> Result<Report, PassError> {
+    access::sweep(host.root());
     let rest = rest::peek(host.root())?;
     let still = Still::of(host, options, rest.as_ref())?;
     if let Some(report) = still.report() {
@@ -123,9 +125,9 @@ fn note(
 }
 
 /// The tenants, in rounds: first those whose remotes answer soon or are not asked, then the late ones.
-fn rounds<'scope>(
-    threads: &'scope thread::Scope<'scope, '_>,
-    host: &dyn Host,
+fn rounds<'scope, 'env>(
+    threads: &'scope thread::Scope<'scope, 'env>,
+    host: &'env dyn Host,
     options: &Options,
     (prospect, mut still): (Prospect, Still<'_>),
     report: &mut Report,
@@ -133,7 +135,7 @@ fn rounds<'scope>(
 ) -> Result<(), PassError> {
     let questions = remotes::questions(host, options, &prospect.revision, &still)?;
     let timeout = prospect.revision.system.policy.sync.timeout;
-    let mut remotes = Remotes::ask(threads, host.root(), timeout, questions);
+    let mut remotes = Remotes::ask(threads, host, timeout, questions);
     let mut prospect = Some(prospect);
     loop {
         let mut answers = match options.plan_only {

@@ -153,7 +153,7 @@ pub fn read_reference(
                 ..ground.registration(id)?.clone()
             };
             let timeout = ground.revision.system.policy.sync.timeout;
-            Question::of(&registration).ask(root, timeout)?
+            Question::of(&registration, &ground.revision.commit).ask(host, timeout)?
         }
     };
     let reading = read_tree(&open(&mirror)?, &commit, &TreeLimits::default())?;

@@ -4,6 +4,7 @@
 //! Of each forge only a few repositories are asked at once, and no more of them once it let two time out: a forge that is
 //! down must not use up what the others are asked with.
 
+use super::access;
 use super::ground::Ground;
 use super::init::{ensure_embedded, read_config};
 use super::rest::Still;
@@ -15,7 +16,7 @@ use crate::git::GitError;
 use crate::host::Host;
 use crate::paths::HostRoot;
 use crate::source::{self, Mirror, RemoteUrl, SourceError};
-use bitbuilder_core::model::{Millis, Name, Registration};
+use bitbuilder_core::model::{Access, Millis, Name, Registration};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -48,11 +49,14 @@ pub(super) struct Question {
     reference: String,
     /// Host name of the forge; `None` for a repository on this host.
     forge: Option<String>,
+    /// What opens it, in the system repository at a commit.
+    access: Access,
+    system: String,
 }
 
 impl Question {
-    /// The question for a tenant.
-    pub(super) fn of(registration: &Registration) -> Self {
+    /// The question for a tenant, as the system repository registers it at commit `system`.
+    pub(super) fn of(registration: &Registration, system: &str) -> Self {
         Self {
             tenant: registration.id.clone(),
             repository: registration.repository.clone(),
@@ -60,6 +64,8 @@ impl Question {
             forge: RemoteUrl::parse(&registration.repository)
                 .ok()
                 .and_then(|url| url.host().map(str::to_owned)),
+            access: registration.access.clone(),
+            system: system.to_owned(),
         }
     }
 
@@ -69,13 +75,17 @@ impl Question {
     }
 
     /// Brings what it names into the mirror of its tenant; the commit.
-    pub(super) fn ask(&self, root: &HostRoot, timeout: Millis) -> Answer {
+    pub(super) fn ask(&self, host: &dyn Host, timeout: Millis) -> Answer {
+        let root = host.root();
         ensure_embedded(root, &self.repository)?;
         let _lock = lock::mirror(root, self.tenant.as_str())?;
         let url = root.url(&self.repository);
         let mirror = Mirror::ensure(&root.mirror(&self.tenant), &url)?;
         let timeout = Duration::from_millis(timeout.0);
-        let fetched = source::fetch(mirror.path(), &url, &self.reference, timeout)?;
+        let name = self.tenant.as_str();
+        let opened = access::open(host, name, &self.access, &self.system, &url)?;
+        let (mirror, git) = (mirror.path(), &opened.git);
+        let fetched = source::fetch_with(mirror, &url, &self.reference, timeout, git)?;
         Ok(fetched.commit)
     }
 }
@@ -152,7 +162,9 @@ pub(super) fn questions(
                     .fetch_failure
                     .is_none_or(|failed| failed.is_due(host.now(), interval)))
     });
-    Ok(asked.map(Question::of).collect())
+    Ok(asked
+        .map(|tenant| Question::of(tenant, &revision.commit))
+        .collect())
 }
 
 /// Whether a repository on another host could not be read the last time.
@@ -200,8 +212,8 @@ pub(super) struct Remotes {
 }
 
 /// What the threads that ask share.
-struct Desk {
-    root: HostRoot,
+struct Desk<'h> {
+    host: &'h dyn Host,
     timeout: Millis,
     queues: Mutex<Queues>,
     /// A question was answered: another of the same forge may go.
@@ -230,9 +242,9 @@ struct Asked {
 
 impl Remotes {
     /// Asks all `questions`, on `threads`.
-    pub(super) fn ask<'scope>(
-        threads: &'scope thread::Scope<'scope, '_>,
-        root: &HostRoot,
+    pub(super) fn ask<'scope, 'env>(
+        threads: &'scope thread::Scope<'scope, 'env>,
+        host: &'env dyn Host,
         timeout: Millis,
         questions: Vec<Question>,
     ) -> Self {
@@ -246,7 +258,7 @@ impl Remotes {
             .partition(|asked| asked.forge.is_none());
         for (questions, at_once) in [(local, LOCAL), (remote, REMOTE)] {
             let workers = at_once.min(questions.len());
-            let desk = Arc::new(Desk::new(root, timeout, questions));
+            let desk = Arc::new(Desk::new(host, timeout, questions));
             for _ in 0..workers {
                 let (desk, sender) = (Arc::clone(&desk), sender.clone());
                 threads.spawn(move || desk.serve(&sender));
@@ -312,10 +324,10 @@ impl Remotes {
     }
 }
 
-impl Desk {
-    fn new(root: &HostRoot, timeout: Millis, questions: Vec<Question>) -> Self {
+impl<'h> Desk<'h> {
+    fn new(host: &'h dyn Host, timeout: Millis, questions: Vec<Question>) -> Self {
         Self {
-            root: root.clone(),
+            host,
             timeout,
             queues: Mutex::new(Queues {
                 waiting: questions.into(),
@@ -333,7 +345,7 @@ impl Desk {
                     forge: forge.clone(),
                 }
                 .into()),
-                _ => asked.question.ask(&self.root, self.timeout),
+                _ => asked.question.ask(self.host, self.timeout),
             };
             self.give_back(&asked.question, &answer);
             // Whoever stopped listening does not need it.

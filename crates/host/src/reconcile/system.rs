@@ -1,5 +1,6 @@
 //! The system repository: which commit of it is in force.
 
+use super::access;
 use super::init::{HostConfig, SYSTEM, read_config};
 use super::{Event, Options, PassError, Refusal, Scope, SystemReport, effective_registry, lock};
 use crate::atomic;
@@ -101,11 +102,11 @@ pub fn accepted_system(host: &dyn Host) -> Result<Revision, PassError> {
 }
 
 /// The question to the remote of the system repository, under way or answered.
-pub(super) struct Asked(Option<Receiver<Result<(), SourceError>>>);
+pub(super) struct Asked(Option<Receiver<Result<(), PassError>>>);
 
 impl Asked {
     /// The answer, once: `None` when there is none within `patience`, or the remote was not asked.
-    pub(super) fn answer(&mut self, patience: Option<Duration>) -> Option<Result<(), SourceError>> {
+    pub(super) fn answer(&mut self, patience: Option<Duration>) -> Option<Result<(), PassError>> {
         let receiver = self.0.as_ref()?;
         let answer = match patience {
             Some(patience) => receiver.recv_timeout(patience).ok()?,
@@ -117,15 +118,15 @@ impl Asked {
 }
 
 /// Asks the remote on a thread of `scope`, if this is the time.
-pub(super) fn ask<'scope>(
-    scope: &'scope Threads<'scope, '_>,
-    host: &dyn Host,
+pub(super) fn ask<'scope, 'env>(
+    scope: &'scope Threads<'scope, 'env>,
+    host: &'env dyn Host,
     options: &Options,
     say: &mut dyn FnMut(Event),
 ) -> Result<Asked, PassError> {
-    let root = host.root().clone();
-    let config = read_config(&root)?.ok_or(PassError::NotInitialised)?;
-    let state = SystemState::read(&root)?;
+    let root = host.root();
+    let config = read_config(root)?.ok_or(PassError::NotInitialised)?;
+    let state = SystemState::read(root)?;
     if !is_asked(host, options, &config, &state) {
         return Ok(Asked(None));
     }
@@ -134,7 +135,7 @@ pub(super) fn ask<'scope>(
     scope.spawn(move || {
         let timeout = state.sync().timeout;
         // Whoever stopped listening does not need it.
-        let _ = sender.send(fetch(&root, &config, timeout).map(drop));
+        let _ = sender.send(fetch(host, &config, timeout).map(drop));
     });
     Ok(Asked(Some(receiver)))
 }
@@ -166,7 +167,7 @@ pub(super) struct Prospect {
 pub(super) fn look(
     host: &dyn Host,
     options: &Options,
-    fetched: Option<Result<(), SourceError>>,
+    fetched: Option<Result<(), PassError>>,
 ) -> Result<Prospect, PassError> {
     let root = host.root();
     let config = read_config(root)?.ok_or(PassError::NotInitialised)?;
@@ -174,12 +175,17 @@ pub(super) fn look(
     let mut state = before.clone();
     let mut report = SystemReport::default();
     if let Some(fetched) = fetched {
+        let error = fetched.err();
         let failed = before.fetch_failure.as_ref();
         let interval = state.sync().interval;
-        let failure = |error| failure(host, SYSTEM, failed, &error, interval);
-        state.fetch_failure = fetched.err().map(failure);
+        let failure = |error: &PassError| failure(host, SYSTEM, failed, error, interval);
+        state.fetch_failure = error.as_ref().map(failure);
         let failed = state.fetch_failure.as_ref();
         report.error = failed.map(|failed| failed.error.clone());
+        // A host that never had a commit has nothing else to say.
+        if let (Some(error), None) = (error, &before.accepted) {
+            return Err(error);
+        }
     }
     let revision = choose(host, &config, options, &mut state, &mut report)?;
     report.commit = Some(revision.commit.clone());
@@ -225,15 +231,18 @@ pub(super) fn fetch_reference(host: &dyn Host, reference: &str) -> Result<String
         ..read_config(root)?.ok_or(PassError::NotInitialised)?
     };
     let timeout = SystemState::read(root)?.sync().timeout;
-    Ok(fetch(root, &config, timeout)?)
+    fetch(host, &config, timeout)
 }
 
-fn fetch(root: &HostRoot, config: &HostConfig, timeout: Millis) -> Result<String, SourceError> {
+fn fetch(host: &dyn Host, config: &HostConfig, timeout: Millis) -> Result<String, PassError> {
+    let root = host.root();
     let _lock = lock::mirror(root, SYSTEM)?;
     let url = root.url(&config.repository);
     let mirror = Mirror::ensure(&root.system_mirror(), &url)?;
     let timeout = Duration::from_millis(timeout.0);
-    let fetched = source::fetch(mirror.path(), &url, &config.reference, timeout)?;
+    let opened = access::open_system(host, &url)?;
+    let (mirror, git) = (mirror.path(), &opened.git);
+    let fetched = source::fetch_with(mirror, &url, &config.reference, timeout, git)?;
     Ok(fetched.commit)
 }
 

@@ -11,6 +11,7 @@
 //!   not in the effective registry.
 //! - Links and tables of packet rules are kept, owners of files recorded and not set: root is not needed. Somebody else
 //!   may change things: units with masks and drop-ins in `DIR/etc/systemd/system`, files, links, `DIR/nft/FAMILY-NAME`.
+//! - The ciphertext of a credential is its base64, under any name.
 //! - A workload with a health check is healthy at once. `BITBUILDER_SIM_UNHEALTHY=1` in its environment makes its check
 //!   fail, `BITBUILDER_SIM_FAIL_START=1` its start.
 //! - The clock shows one second more at each reading; a file `DIR/clock` with a number holds it still. The time since
@@ -40,6 +41,7 @@ use crate::disk;
 use crate::host::{Host, HostError, UnitState};
 use crate::observe;
 use crate::paths::HostRoot;
+use base64ct::{Base64, Encoding};
 use bitbuilder_core::digest::sha256;
 use bitbuilder_core::model::Name;
 use bitbuilder_core::resolve::HostFacts;
@@ -497,6 +499,15 @@ impl Host for SimHost {
             network::apply(&mut state.tables, json)
         })?;
         elsewhere(|| network::list(&self.root, json))
+    }
+
+    fn decrypt(&self, name: &str, ciphertext: &[u8]) -> Result<Vec<u8>, HostError> {
+        let text = String::from_utf8_lossy(ciphertext);
+        let text: String = text.split_whitespace().collect();
+        Base64::decode_vec(&text).map_err(|error| HostError::Tool {
+            command: format!("systemd-creds decrypt --name={name}"),
+            message: error.to_string(),
+        })
     }
 
     fn chown(&self, path: &Path, owner: u32) -> Result<(), HostError> {

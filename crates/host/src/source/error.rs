@@ -21,6 +21,12 @@ pub enum SourceError {
     /// The reference is not a branch, tag or full commit id.
     #[error("reference {0:?} is not a branch, a tag or a full commit id")]
     Reference(String),
+    /// The remote is not who it shall be. What ssh says of it is about files that are gone when somebody reads it.
+    #[error(
+        "Host key verification failed: nobody who is known answers at {0}; ask its operator for its keys, then correct \
+         `access.knownHosts` in the registry, or `/etc/bitbuilder/known_hosts` for the system repository"
+    )]
+    HostKey(String),
     /// The repository does not have the reference.
     #[error("{} has no branch or tag {reference:?}", repository.display())]
     NoReference {

@@ -99,7 +99,8 @@ impl Fetch<'_> {
         if !had {
             local_git_dir(&self.url)?;
             let all = ["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"];
-            self.git(&all.map(str::to_owned))?;
+            self.git(&all.map(str::to_owned))
+                .map_err(|error| self.refused(error))?;
             if !present()? {
                 return Err(self.not_there());
             }
@@ -139,7 +140,7 @@ impl Fetch<'_> {
             let before = find(self.mirror, std::slice::from_ref(name))?;
             match self.git(&[format!("+{name}:{name}")]) {
                 Err(GitError::Failed { message, .. }) if is_missing(&message) => {}
-                Err(error) => return Err(error.into()),
+                Err(error) => return Err(self.refused(error)),
                 Ok(()) => {
                     let moved = before != find(self.mirror, std::slice::from_ref(name))?;
                     return Ok(Fetched {
@@ -150,6 +151,17 @@ impl Fetch<'_> {
             }
         }
         Err(self.not_there())
+    }
+
+    fn refused(&self, error: GitError) -> SourceError {
+        match error {
+            GitError::Failed { message, .. }
+                if message.contains("Host key verification failed") =>
+            {
+                SourceError::HostKey(self.url.to_string())
+            }
+            error => error.into(),
+        }
     }
 
     fn git(&self, refspecs: &[String]) -> Result<(), GitError> {

@@ -3,7 +3,7 @@
 //!
 //! - [`Mirror`], [`fetch()`], [`peek`]: a bare mirror and one look at its remote, or at a local remote alone.
 //! - [`open`], [`resolve_ref`], [`is_descendant`]: a repository's commits.
-//! - [`read_tree`], [`read_directory`]: all entries within [`TreeLimits`], as a [`Reading`].
+//! - [`read_file`]: one file. [`read_tree`], [`read_directory`]: all entries within [`TreeLimits`], as a [`Reading`].
 //! - [`export_layer`], [`export_directory`]: a directory of a tree as files on the host.
 //! - [`embedded`], [`quarantine`]: repositories that accept pushes, and what a push brings before it is accepted.
 //! - [`propose`]: a commit of our own, pushed.
@@ -14,6 +14,7 @@ mod commit;
 pub mod embedded;
 mod error;
 mod fetch;
+mod file;
 mod layer;
 mod limits;
 mod mirror;
@@ -29,6 +30,7 @@ mod walk;
 pub use commit::{Commit, is_descendant, read_commit, resolve_ref};
 pub use error::SourceError;
 pub use fetch::{Fetched, LocalRefs, fetch, fetch_with, local_refs, peek};
+pub use file::read_file;
 pub use layer::{Chown, Export, export_directory, export_layer};
 pub use limits::TreeLimits;
 pub use mirror::Mirror;

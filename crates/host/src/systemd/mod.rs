@@ -2,8 +2,10 @@
 //!
 //! - `watch`: what is told of drift; `links`: interfaces, `witness`: who ended a unit.
 //! - `manager`: `systemctl`. `later`: `systemd-run`. `failure`: why a unit failed, from its state and its journal.
-//!   `networkd`: `networkctl`. `link`: ip(8).
+//!   `networkd`: `networkctl`.
+//! - `credentials`: ciphertexts. `link`: ip(8).
 
+mod credentials;
 mod failure;
 mod later;
 mod link;
@@ -108,6 +110,10 @@ impl Host for SystemdHost {
 
     fn apply_ruleset(&self, json: &[u8]) -> Result<(), HostError> {
         nftables::apply(json)
+    }
+
+    fn decrypt(&self, name: &str, ciphertext: &[u8]) -> Result<Vec<u8>, HostError> {
+        credentials::decrypt(name, ciphertext)
     }
 
     fn chown(&self, path: &Path, owner: u32) -> Result<(), HostError> {

@@ -38,6 +38,8 @@ const CONTAINER_HOST: &[&str] = &[
     "openssl",
     "git",
     "openssh-client",
+    "openssh-server",
+    "curl",
     "jq",
     "python3",
     "procps",

@@ -5,10 +5,13 @@ rm -f etc/machine-id etc/hostname
 # Masked: consoles and gettys (a vhangup of /dev/console only makes trouble), what is global to the machine, what is slow.
 for unit in console-getty.service getty@tty1.service systemd-binfmt.service proc-sys-fs-binfmt_misc.automount \
   systemd-pstore.service systemd-boot-update.service pesign.service tpm-udev.path e2scrub_reap.service e2scrub_all.timer \
-  fstrim.timer apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer; do
+  fstrim.timer ssh.service ssh.socket apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer; do
   rm -f etc/systemd/system/*.wants/$unit
   ln -sf /dev/null etc/systemd/system/$unit
 done
+# An ssh server only where a test starts one.
+mkdir -p etc/systemd/system-generators
+ln -sf /dev/null etc/systemd/system-generators/systemd-ssh-generator
 # Debian leaves these off.
 mkdir -p etc/systemd/system/multi-user.target.wants etc/systemd/system/sockets.target.wants
 ln -sf /usr/lib/systemd/system/systemd-networkd.service etc/systemd/system/multi-user.target.wants/

@@ -97,7 +97,8 @@ fn mount_point(mount: &At<AbsolutePath>, cx: &mut Cx<'_>) {
 /// A credential: `{ encrypted: file }`.
 #[derive(Debug, Clone)]
 pub(crate) struct CredentialDoc {
-    encrypted: Option<At<RepoPath>>,
+    /// The ciphertext.
+    pub(crate) encrypted: Option<At<RepoPath>>,
 }
 
 impl Written for CredentialDoc {
@@ -183,7 +184,7 @@ pub(super) fn credentials(
 }
 
 /// Whether a file looks like what `systemd-creds encrypt` prints: base64 of at least a header (48 bytes).
-fn is_ciphertext(path: &str, facts: &Facts<'_>) -> bool {
+pub(crate) fn is_ciphertext(path: &str, facts: &Facts<'_>) -> bool {
     let Some(Entry::File(blob)) = facts.tree.entries.get(path) else {
         return false;
     };

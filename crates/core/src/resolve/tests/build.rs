@@ -176,6 +176,7 @@ fn registration() -> Registration {
         },
         verify: None,
         placement: Vec::new(),
+        access: Access::default(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Passes on a simulated host, from repositories that the git command makes.
 
+mod access;
 mod deploy;
 mod drift;
 mod fault;

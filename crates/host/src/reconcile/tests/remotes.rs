@@ -218,10 +218,10 @@ fn a_forge_that_is_silent_is_not_asked_for_all_of_its_repositories() {
             .clone()
     };
     let questions =
-        (0..30).map(|index| crate::reconcile::remotes::Question::of(&registration(index)));
+        (0..30).map(|index| crate::reconcile::remotes::Question::of(&registration(index), ""));
     let start = Instant::now();
     let errors: Vec<String> = thread::scope(|scope| {
-        let mut remotes = Remotes::ask(scope, host.root(), Millis(2000), questions.collect());
+        let mut remotes = Remotes::ask(scope, &host, Millis(2000), questions.collect());
         let mut answers = remotes.rest();
         let said = (0..30).map(|index| answers.take(&registration(index)).unwrap().unwrap());
         said.map(|answer| answer.unwrap_err().to_string()).collect()

@@ -90,6 +90,7 @@ pub(crate) fn key(path: &str) -> (String, String) {
     let repository = match path {
         _ if path.starts_with('/') => "host",
         ".gitops/config.yaml" | "tenants/registry.json" => "system",
+        _ if path.starts_with("access/") => "system",
         _ => "shop",
     };
     (
