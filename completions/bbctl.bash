@@ -903,7 +903,7 @@ _bbctl() {
             return 0
             ;;
         bbctl__subcmd__host__subcmd__init)
-            opts="-h --system-repo --ref --json --sim --color --help"
+            opts="-h --system-repo --ref --verify --signer --json --sim --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -914,6 +914,14 @@ _bbctl() {
                     return 0
                     ;;
                 --ref)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --verify)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --signer)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -250,6 +250,8 @@ complete -c bbctl -n "__fish_bbctl_using_subcommand host; and not __fish_seen_su
 complete -c bbctl -n "__fish_bbctl_using_subcommand host; and not __fish_seen_subcommand_from init help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c bbctl -n "__fish_bbctl_using_subcommand host; and __fish_seen_subcommand_from init" -l system-repo -d 'URL of the system repository; without, the host keeps one itself, which accepts pushes' -r
 complete -c bbctl -n "__fish_bbctl_using_subcommand host; and __fish_seen_subcommand_from init" -l ref -d 'Branch, tag or commit to follow' -r
+complete -c bbctl -n "__fish_bbctl_using_subcommand host; and __fish_seen_subcommand_from init" -l verify -d 'Verify the signatures of its commits, whatever they say themselves: required, warn or off' -r
+complete -c bbctl -n "__fish_bbctl_using_subcommand host; and __fish_seen_subcommand_from init" -l signer -d 'Who may sign: a fingerprint (`SHA256:...`, or of an OpenPGP certificate), a principal or a key\'s name' -r
 complete -c bbctl -n "__fish_bbctl_using_subcommand host; and __fish_seen_subcommand_from init" -l sim -d 'Work on a simulated host, whose files are below this directory' -r -F
 complete -c bbctl -n "__fish_bbctl_using_subcommand host; and __fish_seen_subcommand_from init" -l color -d 'Colours; `NO_COLOR` turns them off too' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'

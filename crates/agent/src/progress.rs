@@ -174,6 +174,9 @@ fn verdict(report: &TenantReport) -> String {
     if let Some(commit) = &report.commit {
         line.push_str(&format!(", commit {}", short(commit)));
     }
+    if let Some(signer) = &report.signer {
+        line.push_str(&format!(", signed by {}", escape(signer)));
+    }
     if let Some(error) = &report.error {
         line.push_str(&format!(": {}", escape(error)));
     }

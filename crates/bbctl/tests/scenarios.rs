@@ -3,12 +3,15 @@
 //! follows is what it printed. `BLESS=1` writes what it prints now.
 //!
 //! Everything is deterministic: the environment, the dates of commits, and the clock of the host, which is one minute
-//! further with each command. `host:` in a Git URL is the simulated host.
+//! further with each command. `host:` in a Git URL is the simulated host, `$KEYS` has SSH keys that are the same every time.
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+use ssh_key::private::Ed25519Keypair;
+use ssh_key::{LineEnding, PrivateKey};
 use std::fmt::Write as _;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -36,6 +39,8 @@ scenarios! {
     health: "tests/scenarios/health.md",
     drift: "tests/scenarios/drift.md",
     teardown: "tests/scenarios/teardown.md",
+    signatures: "tests/scenarios/signatures.md",
+    about_signatures: "docs/signatures.md",
     operator: "docs/operator.md",
     tenant: "docs/tenant.md",
     changes: "docs/changes.md",
@@ -108,6 +113,20 @@ fn run(text: &str) -> String {
     result
 }
 
+/// Keys of people, each with its public part.
+fn make_keys(directory: &Path) {
+    fs::create_dir(directory).unwrap();
+    for (seed, name) in [(1, "alice"), (2, "bob"), (3, "mallory"), (4, "olga")] {
+        let key: PrivateKey = Ed25519Keypair::from_seed(&[seed; 32]).into();
+        let path = directory.join(name);
+        let text = key.to_openssh(LineEnding::LF).unwrap();
+        fs::write(&path, text.as_bytes()).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        let public = key.public_key().to_openssh().unwrap();
+        fs::write(path.with_extension("pub"), format!("{public}\n")).unwrap();
+    }
+}
+
 /// Where the commands of a scenario run.
 struct Stage {
     directory: tempfile::TempDir,
@@ -128,6 +147,7 @@ impl Stage {
             git.display()
         );
         fs::write(home.join(".gitconfig"), config).unwrap();
+        make_keys(&directory.path().join("keys"));
         fs::write(directory.path().join("cwd"), home.to_str().unwrap()).unwrap();
         Self {
             directory,
@@ -156,6 +176,7 @@ impl Stage {
             )
             .env("HOME", top.join("home"))
             .env("STAGE", top)
+            .env("KEYS", top.join("keys"))
             .env("EXAMPLES", root().join("examples").canonicalize().unwrap())
             .env("BBCTL_SIM", top.join("host"))
             .env("USER", "olga")

@@ -12,7 +12,7 @@
 //! - [`window`]: whether a generation that was deployed works, and what follows.
 //! - [`report`]: findings, plans and status for people and for programs.
 //!
-//! Beside them, [`sync`]: when repositories are asked.
+//! Beside them, [`signature`] says whether who signed a commit may do so, and [`sync`] when repositories are asked.
 //!
 //! Nothing here opens a file, starts a process, reads a clock, the environment or a random source; the
 //! crate's `clippy.toml` holds that line.
@@ -30,6 +30,7 @@ pub mod plan;
 pub mod render;
 pub mod report;
 pub mod resolve;
+pub mod signature;
 pub mod sync;
 pub mod tree;
 pub mod unitfile;

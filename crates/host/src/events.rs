@@ -45,6 +45,9 @@ pub enum HistoryEvent {
         commit: String,
         /// First line of the commit's message.
         subject: String,
+        /// Who signed it, when that was verified.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        signer: Option<String>,
     },
     /// What differed from the current generation was put right.
     Repaired {

@@ -1,6 +1,7 @@
 //! Effects: the only crate that starts processes or changes the machine.
 //!
 //! - [`git`]: the one module that runs the git command. [`source`]: mirrors, embedded repositories, trees at a commit.
+//! - [`signature`]: whether commits are signed by those who may.
 //! - [`generations`]: immutable numbered directories and the `current` link.
 //! - [`network`]: the network of a current generation, put in place and taken away.
 //! - [`apply`]: executes a plan, step by step, with a journal; decides nothing.
@@ -28,6 +29,7 @@ pub mod observe;
 pub mod paths;
 pub mod reconcile;
 pub mod requests;
+pub mod signature;
 pub mod sim;
 pub mod source;
 pub mod systemd;

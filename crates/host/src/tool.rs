@@ -2,6 +2,7 @@
 
 use crate::host::HostError;
 use std::io::{Read, Write};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::thread;
@@ -9,6 +10,14 @@ use std::time::{Duration, Instant};
 
 /// Where Debian has its tools.
 const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// Whether a program is there to be started.
+pub(crate) fn is_installed(program: &str) -> bool {
+    let directories = PATH.split(':').map(Path::new);
+    directories
+        .into_iter()
+        .any(|directory| directory.join(program).is_file())
+}
 
 /// A program that is started with a fixed environment.
 #[derive(Debug, Clone, Copy)]
@@ -159,6 +168,11 @@ mod tests {
         let answer = tool("cat", 10_000).run(&["-"], b"hello").unwrap();
         assert!(answer.status.success());
         assert_eq!(answer.stdout, b"hello");
+    }
+
+    #[test]
+    fn programs_are_found_or_not() {
+        assert!(is_installed("cat") && !is_installed("no-such-tool"));
     }
 
     #[test]

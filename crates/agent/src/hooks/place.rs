@@ -94,6 +94,14 @@ impl Place {
         }
     }
 
+    /// The tenant, if it is one's.
+    pub fn tenant(&self) -> Option<&Name> {
+        match self {
+            Self::System => None,
+            Self::Tenant(id) => Some(id),
+        }
+    }
+
     /// For people.
     pub fn describe(&self) -> String {
         match self {

@@ -6,9 +6,9 @@ use crate::failure::{Failure, Result};
 use crate::progress::{self, short};
 use bitbuilder_core::finding::has_errors;
 use bitbuilder_host::host::Host;
-use bitbuilder_host::reconcile::{PassError, Preview, preview_system, preview_tenant};
+use bitbuilder_host::reconcile::{PassError, Preview, preview_commit};
 use bitbuilder_host::source::quarantine::{self, Environment, RefUpdate, parse_receive_lines};
-use bitbuilder_host::source::{Reading, TreeLimits, is_descendant, open, read_commit, read_tree};
+use bitbuilder_host::source::{Repository, is_descendant, open, read_commit};
 use std::path::Path;
 
 /// Where a push is read before it is accepted.
@@ -23,8 +23,8 @@ pub(crate) struct Push<'a> {
     pub(crate) scratch: &'a Path,
 }
 
-/// The compiler without effect: the findings of a tree at a commit.
-pub(crate) type Compile<'a> = &'a dyn Fn(Reading, &str) -> Result<Preview, PassError>;
+/// The judges without effect: what is to be said of a commit, of its documents and its signatures.
+pub(crate) type Judge<'a> = &'a dyn Fn(&Repository, &str) -> Result<Preview, PassError>;
 
 /// Called by Git as `pre-receive`, githooks(5): accepts the push or says why not.
 ///
@@ -61,11 +61,10 @@ pub fn receive(
         environment: Environment::from(variable).ok(),
         scratch: &host.root().runtime(),
     };
-    let compile = |reading: Reading, commit: &str| match &place {
-        Place::System => preview_system(host, reading, commit),
-        Place::Tenant(id) => preview_tenant(host, id, reading, commit),
+    let preview = |repository: &Repository, commit: &str| {
+        preview_commit(host, place.tenant(), repository, commit)
     };
-    judge(&push, &source, updates, &compile, console)
+    judge(&push, &source, updates, &preview, console)
 }
 
 /// Accepts what is not deployed; what is deployed must move forward and be without errors.
@@ -73,7 +72,7 @@ pub(crate) fn judge(
     push: &Push<'_>,
     source: &Source,
     updates: &[RefUpdate],
-    compile: Compile<'_>,
+    preview: Judge<'_>,
     console: &Console,
 ) -> Result {
     if source.repository != push.place.url() {
@@ -88,7 +87,7 @@ pub(crate) fn judge(
     for update in updates {
         let pushed = updates.iter().map(|other| other.name.as_str());
         if source.deploys(&update.name, &repository, pushed) {
-            deployed(push, update, compile, console)?;
+            deployed(push, update, preview, console)?;
         } else {
             console.say(&format!(
                 "note: {} is kept here; only `{}` is deployed",
@@ -99,12 +98,7 @@ pub(crate) fn judge(
     Ok(())
 }
 
-fn deployed(
-    push: &Push<'_>,
-    update: &RefUpdate,
-    compile: Compile<'_>,
-    console: &Console,
-) -> Result {
+fn deployed(push: &Push<'_>, update: &RefUpdate, preview: Judge<'_>, console: &Console) -> Result {
     let name = &update.name;
     let what = push.place.describe();
     let Some(new) = &update.new else {
@@ -129,12 +123,9 @@ fn deployed(
             .next("git pull --rebase; to go back, git revert"));
         }
     }
-    let reading = read_tree(&quarantine, &commit, &TreeLimits::default())?;
+    let preview = preview(&quarantine, &commit);
     drop(quarantine);
-    let preview = match compile(reading, &commit) {
-        Ok(preview) => preview,
-        Err(error) => return Err(progress::pass_failure(error, console)),
-    };
+    let preview = preview.map_err(|error| progress::pass_failure(error, console))?;
     progress::findings(&preview.findings, &preview.sources, console);
     if has_errors(&preview.findings) {
         return Err(Failure::text(format!(

@@ -8,7 +8,7 @@ use bitbuilder_core::model::Name;
 use bitbuilder_host::paths::HostRoot;
 use bitbuilder_host::reconcile::{Preview, embedded_url};
 use bitbuilder_host::source::quarantine::{Environment, parse_receive_lines};
-use bitbuilder_host::source::{Reading, embedded};
+use bitbuilder_host::source::{Reading, Repository, TreeLimits, embedded, read_tree};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -41,8 +41,11 @@ fn as_hook() {
         scratch: &root.runtime(),
     };
     let console = Console::stdout();
-    let compile = |reading: Reading, _: &str| Ok(compile(&reading));
-    let judged = judge(&push, &source, &updates, &compile, &console);
+    let preview = |repository: &Repository, commit: &str| {
+        let reading = read_tree(repository, commit, &TreeLimits::default())?;
+        Ok(compile(&reading))
+    };
+    let judged = judge(&push, &source, &updates, &preview, &console);
     if let Err(failure) = judged {
         failure.report(&Console::stderr());
         std::process::exit(i32::from(failure.code()));

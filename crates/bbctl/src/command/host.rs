@@ -4,8 +4,9 @@ use crate::cli::Output;
 use crate::context::Context;
 use crate::error::{CommandError, Exit};
 use crate::scaffold;
+use bitbuilder_core::model::{Verify, VerifyCommits};
 use bitbuilder_host::host::Host;
-use bitbuilder_host::reconcile::{HostConfig, init};
+use bitbuilder_host::reconcile::{HostConfig, init, require_signatures};
 use bitbuilder_host::source::propose::{Author, Proposal, propose};
 use clap::{Args, Subcommand};
 
@@ -23,7 +24,8 @@ enum What {
     #[command(after_help = "\
 Examples:
   bbctl host init                                      a repository on the host itself
-  bbctl host init --system-repo https://git.example/acme-system.git --ref production")]
+  bbctl host init --system-repo https://git.example/acme-system.git --ref production
+  bbctl host init --verify required --signer SHA256:...   only signed commits of it count")]
     Init {
         /// URL of the system repository; without, the host keeps one itself, which accepts pushes.
         #[arg(long, value_name = "URL")]
@@ -31,6 +33,12 @@ Examples:
         /// Branch, tag or commit to follow.
         #[arg(long = "ref", value_name = "REF", default_value = "main")]
         reference: String,
+        /// Verify the signatures of its commits, whatever they say themselves: required, warn or off.
+        #[arg(long, value_name = "WORD", value_parser = verify_word)]
+        verify: Option<VerifyCommits>,
+        /// Who may sign: a fingerprint (`SHA256:...`, or of an OpenPGP certificate), a principal or a key's name.
+        #[arg(long, value_name = "SIGNER")]
+        signer: Vec<String>,
         #[command(flatten)]
         output: Output,
     },
@@ -41,11 +49,20 @@ impl HostCommand {
         let What::Init {
             system_repo,
             reference,
+            verify,
+            signer,
             output,
         } = &self.command;
         let host = context.host()?;
         let host = host.as_ref();
-        let config = init(host, system_repo.as_deref(), reference)?;
+        let mut config = init(host, system_repo.as_deref(), reference)?;
+        if verify.is_some() || !signer.is_empty() {
+            let verify = Verify {
+                commits: verify.unwrap_or(VerifyCommits::Required),
+                signers: signer.clone(),
+            };
+            config = require_signatures(host, verify)?;
+        }
         let seeded = match host.root().embedded_path(&config.repository) {
             Some(path) if !has_commits(&path) => Some(seed(host, &config)?),
             _ => None,
@@ -69,6 +86,15 @@ impl HostCommand {
         text.push_str("Next: `bbctl tenant add ID --embedded`, then `bbctl sync`.\n");
         context.ui.print(&text)?;
         Ok(Exit::Success)
+    }
+}
+
+fn verify_word(text: &str) -> Result<VerifyCommits, String> {
+    match text {
+        "required" => Ok(VerifyCommits::Required),
+        "warn" => Ok(VerifyCommits::Warn),
+        "off" => Ok(VerifyCommits::Off),
+        _ => Err("write `required`, `warn` or `off`".to_owned()),
     }
 }
 

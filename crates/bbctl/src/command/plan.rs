@@ -10,12 +10,12 @@ use bitbuilder_core::model::Name;
 use bitbuilder_core::plan::{self, TextOptions};
 use bitbuilder_host::host::Host;
 use bitbuilder_host::reconcile::{
-    Options, Report, Scope, SystemReport, effective_registry, pass, preview_system, preview_tenant,
-    read_reference,
+    Options, Preview, Report, Scope, SystemReport, effective_registry, find_reference, pass,
+    preview_commit, preview_system, preview_tenant,
 };
-use bitbuilder_host::source::{Reading, TreeLimits, read_directory};
+use bitbuilder_host::source::{TreeLimits, read_directory};
 use clap::Args;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The word for the system repository; no tenant can have it.
 const SYSTEM: &str = "system";
@@ -73,8 +73,13 @@ impl Plan {
     pub(crate) fn run(&self, context: &Context) -> Result<Exit, CommandError> {
         let host = context.host()?;
         let host = host.as_ref();
-        let report = match (&self.tenant, self.given(host)?) {
-            (Some(id), Some((reading, commit))) => preview(host, id, reading, &commit)?,
+        let report = match (&self.tenant, &self.repository, &self.reference) {
+            (Some(id), Some(directory), _) => {
+                report_of(tenant(id), directory_of(host, id, directory)?)
+            }
+            (Some(id), None, Some(reference)) => {
+                report_of(tenant(id), self.commit(host, id, reference)?)
+            }
             _ => self.dry_run(host)?,
         };
         if self.output.json {
@@ -85,28 +90,17 @@ impl Plan {
         Ok(exit(&report))
     }
 
-    /// The documents that the arguments name, and what to call their commit.
-    fn given(&self, host: &dyn Host) -> Result<Option<(Reading, String)>, CommandError> {
-        if let Some(directory) = &self.repository {
-            let reading = read_directory(directory, &TreeLimits::default())?;
-            return Ok(Some((reading, "local".into())));
-        }
-        let (Some(reference), Some(id)) = (&self.reference, &self.tenant) else {
-            return Ok(None);
-        };
-        let tenant = Some(id).filter(|id| id.as_str() != SYSTEM);
+    /// What another commit of the repository would do.
+    fn commit(&self, host: &dyn Host, id: &Name, reference: &str) -> Result<Preview, CommandError> {
+        let tenant = tenant(id);
         let mirror =
             tenant.map_or_else(|| host.root().system_mirror(), |id| host.root().mirror(id));
         if self.no_fetch && !mirror.is_dir() {
             let error = CommandError::refused(format!("nothing of {id} was fetched yet"));
             return Err(error.hint("leave out `--no-fetch`"));
         }
-        Ok(Some(read_reference(
-            host,
-            tenant,
-            reference,
-            !self.no_fetch,
-        )?))
+        let (repository, commit) = find_reference(host, tenant, reference, !self.no_fetch)?;
+        Ok(preview_commit(host, tenant, &repository, &commit)?)
     }
 
     /// A pass that stops before anything changes.
@@ -146,23 +140,37 @@ impl Plan {
     }
 }
 
-/// What `reading` would do.
-fn preview(
-    host: &dyn Host,
-    id: &Name,
-    reading: Reading,
-    commit: &str,
-) -> Result<Report, CommandError> {
-    let mut system = SystemReport::default();
-    let tenants = if id.as_str() == SYSTEM {
-        let preview = preview_system(host, reading, commit)?;
-        (system.findings, system.sources) = (preview.findings, preview.sources);
-        system.commit = Some(commit.to_owned());
-        preview.tenants
-    } else {
-        preview_tenant(host, id, reading, commit)?.tenants
+/// The tenant, unless it is the word for the system repository.
+fn tenant(id: &Name) -> Option<&Name> {
+    Some(id).filter(|id| id.as_str() != SYSTEM)
+}
+
+/// What the documents in `directory` would do.
+fn directory_of(host: &dyn Host, id: &Name, directory: &Path) -> Result<Preview, CommandError> {
+    const COMMIT: &str = "local";
+    let reading = read_directory(directory, &TreeLimits::default())?;
+    Ok(match tenant(id) {
+        Some(id) => preview_tenant(host, id, reading, COMMIT)?,
+        None => preview_system(host, reading, COMMIT)?,
+    })
+}
+
+/// The same as of a pass.
+fn report_of(tenant: Option<&Name>, preview: Preview) -> Report {
+    let system = match tenant {
+        Some(_) => SystemReport::default(),
+        None => SystemReport {
+            commit: Some(preview.commit),
+            signer: preview.signer,
+            findings: preview.findings,
+            sources: preview.sources,
+            ..SystemReport::default()
+        },
     };
-    Ok(Report { system, tenants })
+    Report {
+        system,
+        tenants: preview.tenants,
+    }
 }
 
 fn exit(report: &Report) -> Exit {

@@ -11,12 +11,14 @@ pub(crate) fn words(event: &HistoryEvent) -> (&'static str, Style, String) {
             generation,
             commit,
             subject,
+            signer,
         } => (
             "deployed",
             Style::Good,
             format!(
-                "generation {generation}, commit {}: {subject}",
-                short(commit)
+                "generation {generation}, commit {}: {subject}{}",
+                short(commit),
+                signed(signer.as_deref())
             ),
         ),
         HistoryEvent::Repaired { generation } => {
@@ -56,4 +58,9 @@ pub(crate) fn words(event: &HistoryEvent) -> (&'static str, Style, String) {
         HistoryEvent::Restored => ("restored", Style::Good, String::new()),
         HistoryEvent::Purged => ("purged", Style::Warn, String::new()),
     }
+}
+
+/// By whom; nothing when nobody asked.
+fn signed(signer: Option<&str>) -> String {
+    signer.map_or_else(String::new, |signer| format!(", signed by {signer}"))
 }

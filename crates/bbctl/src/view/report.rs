@@ -120,8 +120,9 @@ pub(crate) fn print_plan(context: &Context, report: &Report) -> Result<(), Comma
 /// Prints how one tenant fared.
 pub(crate) fn tenant(ui: &Ui, report: &TenantReport) -> Result<(), CommandError> {
     spaced(ui, &report.findings, &report.sources)?;
-    let quiet = matches!(report.verdict, Verdict::Unchanged) && report.error.is_none();
-    if quiet {
+    let unchanged = matches!(report.verdict, Verdict::Unchanged);
+    // Who signed a commit that changes nothing is news, too.
+    if unchanged && report.error.is_none() && report.signer.is_none() {
         return Ok(());
     }
     ui.print(&format!("{}\n", verdict(ui, report)))
@@ -171,6 +172,9 @@ fn verdict(ui: &Ui, report: &TenantReport) -> String {
         && !error.contains(commit)
     {
         line.push_str(&format!(", commit {commit}"));
+    }
+    if let Some(signer) = &report.signer {
+        line.push_str(&format!(", signed by {}", escape(signer)));
     }
     if !error.is_empty() {
         line.push_str(&format!(": {}", escape(error)));

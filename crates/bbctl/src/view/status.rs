@@ -87,6 +87,9 @@ pub(crate) fn one(ui: &Ui, tenant: &TenantStatus, sources: &BTreeMap<String, Str
         "Commit",
         Cell::plain(tenant.commit.as_deref().unwrap_or("-")),
     ));
+    if let Some(signer) = &tenant.signer {
+        lines.push(("Signer", Cell::plain(signer)));
+    }
     lines.push(("Limits", Cell::plain(limits(&tenant.limits))));
     if let Some(window) = &tenant.window {
         lines.push(("Window", Cell::new(self::window(window), Style::Warn)));
@@ -150,7 +153,9 @@ pub(crate) fn line(tenant: &TenantStatus) -> String {
 fn system(ui: &Ui, system: &SystemStatus) -> String {
     let commit = system.commit.as_deref().map_or("no commit", short);
     let repository = escape(&system.repository);
-    let mut text = format!("System repository {repository}, commit {commit}\n");
+    let signer = system.signer.as_ref();
+    let signer = signer.map_or_else(String::new, |one| format!(", signed by {}", escape(one)));
+    let mut text = format!("System repository {repository}, commit {commit}{signer}\n");
     if let Some(refused) = &system.refused {
         let message = format!(
             "commit {} is refused: {}",

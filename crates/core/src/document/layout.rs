@@ -2,6 +2,7 @@
 
 use super::repository::{Repository, shown};
 use super::scalar::{is_unsafe, name_from};
+use super::signers::is_read;
 use super::{MAX_FILES, MAX_TREE, suggest};
 use crate::finding::{Finding, Origin};
 use crate::model::Name;
@@ -208,6 +209,11 @@ fn system_place(repository: &mut Repository<'_>, path: &str, seen: &mut BTreeSet
         [".gitops", "config.yaml"] | ["tenants", "registry.json"] => {}
         [".gitops", name] if !is_ignored(name) => {
             place(repository, path, name, &["config.yaml"], seen)
+        }
+        [".gitops", "signers", name] if is_read(name) => {}
+        [".gitops", "signers", name] if !is_ignored(name) => {
+            let known = ["allowed_signers", "revoked_signers", "NAME.asc"];
+            place(repository, path, name, &known, seen);
         }
         ["tenants", name] if !is_ignored(name) => {
             place(repository, path, name, &["registry.json"], seen)

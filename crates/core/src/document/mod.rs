@@ -24,6 +24,7 @@ mod registry;
 mod repository;
 mod scalar;
 pub mod schema;
+mod signers;
 mod source;
 mod suggest;
 mod system;

@@ -39,7 +39,7 @@ written! {
         /// When repositories are fetched.
         optional "sync" sync: SyncDoc,
         /// How commits are verified, unless the registry says otherwise for a tenant.
-        optional "verify" verify: VerifyDoc,
+        optional "verify" verify: DefaultVerifyDoc,
         /// Pools that networks of tenants are taken from.
         optional "pools" pools: PoolsDoc,
         /// Quotas and encryption of tenant data.
@@ -74,10 +74,22 @@ written! {
 written! {
     /// How commits are verified.
     struct VerifyDoc {
-        /// Whether a commit needs a good signature; off by default.
+        /// Whether a commit needs a good signature; required when `signers` are named, else off.
         optional "commits" commits: VerifyCommits,
-        /// Fingerprints (`SHA256:...`) or key names of those who may sign.
+        /// Fingerprints (`SHA256:...`, or of OpenPGP certificates), principals or key names of those who may sign.
         optional "signers" signers: Vec<At<Line>>,
+    }
+}
+
+written! {
+    /// How commits of tenants are verified, unless the registry says otherwise, and those of this repository.
+    struct DefaultVerifyDoc {
+        /// Whether a commit needs a good signature; required when `signers` are named, else off.
+        optional "commits" commits: VerifyCommits,
+        /// Fingerprints (`SHA256:...`, or of OpenPGP certificates), principals or key names of those who may sign.
+        optional "signers" signers: Vec<At<Line>>,
+        /// How the commits of the system repository are verified that follow the one in force; not at all by default.
+        optional "system" system: VerifyDoc,
     }
 }
 
@@ -201,10 +213,8 @@ pub fn default_policy() -> Policy {
             jitter: Millis(30 * 1000),
             timeout: Millis(2 * 60 * 1000),
         },
-        verify: Verify {
-            commits: VerifyCommits::Off,
-            signers: Vec::new(),
-        },
+        verify: Verify::off(),
+        verify_system: Verify::off(),
         pools: Pools {
             ipv4: (Ipv4Addr::new(10, 64, 0, 0), 10),
             ipv6: (Ipv6Addr::new(0xfd00, 0xbb, 0, 0, 0, 0, 0, 0), 32),
@@ -237,8 +247,11 @@ pub(crate) fn policy(doc: PolicyDoc, cx: &mut Cx<'_>) -> Policy {
     if let Some(doc) = doc.sync {
         sync(&doc.value, &mut policy.sync, cx);
     }
-    if let Some(doc) = &doc.verify {
-        policy.verify = verify(&doc.value, cx);
+    if let Some(At { value: doc, span }) = doc.verify {
+        if let Some(system) = doc.system {
+            policy.verify_system = verify(system.value, cx);
+        }
+        policy.verify = verification(doc.commits, doc.signers, span, cx);
     }
     if let Some(doc) = doc.pools {
         pools(doc.value, &mut policy.pools, cx);
@@ -312,19 +325,27 @@ pub(crate) fn at_least(duration: &At<Millis>, least: u64, text: &str, cx: &mut C
 }
 
 /// How commits are verified, from policy or registry.
-pub(crate) fn verify(doc: &VerifyDoc, cx: &mut Cx<'_>) -> Verify {
-    let commits = doc
-        .commits
-        .as_ref()
-        .map_or(VerifyCommits::Off, |word| word.value);
-    let signers: Vec<String> = doc
-        .signers
-        .iter()
-        .flat_map(|list| &list.value)
-        .map(|signer| signer.value.0.clone())
-        .collect();
+pub(crate) fn verify(doc: VerifyDoc, cx: &mut Cx<'_>) -> Verify {
+    verification(doc.commits, doc.signers, doc.span, cx)
+}
+
+/// Who names signers wants them to sign.
+fn verification(
+    commits: Option<At<VerifyCommits>>,
+    signers: Option<At<Vec<At<Line>>>>,
+    span: Span,
+    cx: &mut Cx<'_>,
+) -> Verify {
+    let signers = signers.into_iter().flat_map(|list| list.value);
+    let signers: Vec<String> = signers.map(|signer| signer.value.0).collect();
+    let usual = if signers.is_empty() {
+        VerifyCommits::Off
+    } else {
+        VerifyCommits::Required
+    };
+    let span = commits.as_ref().map_or(span, |word| word.span);
+    let commits = value(commits, usual);
     if commits != VerifyCommits::Off && signers.is_empty() {
-        let span = doc.commits.as_ref().map_or(doc.span, |word| word.span);
         cx.error_help(
             span,
             "no-signers",

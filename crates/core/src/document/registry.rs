@@ -153,7 +153,7 @@ fn registration(
     let access = doc.access.map_or_else(Access::default, |access_doc| {
         access(access_doc, doc.repository.as_ref(), facts, cx)
     });
-    let verify = doc.verify.as_ref().map(|doc| verify(&doc.value, cx));
+    let verify = doc.verify.map(|doc| verify(doc.value, cx));
     let placement = doc.placement.into_iter().flat_map(|list| list.value);
     let placement = placement.filter_map(|tag| machine_tag(tag, cx)).collect();
     let limits = doc

@@ -5,13 +5,14 @@ use super::layout::{self, Kind};
 use super::policy::{PolicyDoc, default_policy, policy};
 use super::registry::{RegistryDoc, registry};
 use super::repository::Repository;
+use super::signers::signers;
 use crate::finding::Checked;
 use crate::model::System;
 use crate::tree::Tree;
 use std::collections::BTreeMap;
 
-/// Reads the operator's repository: `.gitops/config.yaml` (defaults when there is none) and
-/// `tenants/registry.json`.
+/// Reads the operator's repository: `.gitops/config.yaml` (defaults when there is none), `tenants/registry.json`, and
+/// the keys below `.gitops/signers/`.
 pub fn read_system(tree: &Tree) -> Checked<System> {
     let mut repository = Repository::new(tree);
     layout::check(&mut repository, Kind::System);
@@ -36,8 +37,11 @@ pub fn read_system(tree: &Tree) -> Checked<System> {
     let tenants = repository.document(path, |doc: RegistryDoc, cx| {
         Some(registry(doc, &mut facts, cx))
     });
-    let system = policy
-        .zip(tenants)
-        .map(|(policy, tenants)| System { policy, tenants });
+    let keys = signers(&mut repository);
+    let system = policy.zip(tenants).map(|(policy, tenants)| System {
+        policy,
+        tenants,
+        keys,
+    });
     repository.finish(system)
 }

@@ -2,6 +2,7 @@
 
 use super::{Bytes, MilliCores, Millis, Name, NetworkMode, Protocol};
 use crate::finding::Origin;
+use crate::signature::KeyRing;
 use serde::{Deserialize, Serialize};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -12,6 +13,9 @@ pub struct System {
     pub policy: Policy,
     /// `tenants/registry.json`, in the order of the file.
     pub tenants: Vec<Registration>,
+    /// `.gitops/signers/`.
+    #[serde(default)]
+    pub keys: KeyRing,
 }
 
 /// One tenant of the registry.
@@ -115,8 +119,18 @@ pub struct PortRange {
 pub struct Verify {
     /// Whether a commit needs a good signature.
     pub commits: VerifyCommits,
-    /// Fingerprints (`SHA256:...`) or key names of those who may sign.
+    /// Fingerprints (`SHA256:...`, or of OpenPGP certificates), principals or key names of those who may sign.
     pub signers: Vec<String>,
+}
+
+impl Verify {
+    /// Nobody looks at signatures.
+    pub fn off() -> Self {
+        Self {
+            commits: VerifyCommits::Off,
+            signers: Vec::new(),
+        }
+    }
 }
 
 /// Whether a commit needs a good signature.
@@ -136,8 +150,10 @@ pub enum VerifyCommits {
 pub struct Policy {
     /// When to fetch.
     pub sync: Sync,
-    /// Default commit verification.
+    /// Commit verification of tenants whose registration says nothing.
     pub verify: Verify,
+    /// Commit verification of the system repository itself.
+    pub verify_system: Verify,
     /// Pools that allocations are taken from.
     pub pools: Pools,
     /// Quotas and encryption.

@@ -24,6 +24,8 @@ pub struct Inputs<'a> {
     pub facts: &'a HostFacts,
     /// Images that are on the host.
     pub templates: &'a Templates,
+    /// [`crate::signature::KeyRing::digest`] of the keys that its commits are verified with; `None` when they are not.
+    pub keys: Option<&'a str>,
     /// The numbers and names that the tenant has; `None` before it is given any.
     pub allocation: Option<&'a TenantAllocation>,
 }
@@ -48,6 +50,7 @@ pub fn inputs_hash(inputs: &Inputs<'_>) -> String {
         format!("{:?}", inputs.facts),
         format!("{:?}", inputs.templates),
         format!("{:?}", inputs.allocation),
+        inputs.keys.unwrap_or_default().to_owned(),
     ];
     sha256_parts(parts.iter().map(String::as_bytes))
 }
@@ -89,10 +92,8 @@ mod tests {
                 jitter: Millis(0),
                 timeout: Millis(60_000),
             },
-            verify: Verify {
-                commits: VerifyCommits::Off,
-                signers: Vec::new(),
-            },
+            verify: Verify::off(),
+            verify_system: Verify::off(),
             pools: pools(),
             storage: Storage {
                 quota: Quota::None,
@@ -122,6 +123,7 @@ mod tests {
             policy: &policy,
             facts: &facts,
             templates: &templates,
+            keys: None,
             allocation: None,
         };
         let known = inputs_hash(&base);
@@ -146,6 +148,8 @@ mod tests {
             ..HostFacts::default()
         };
         other(Inputs { facts, ..base });
+        let keys = Some("ring");
+        other(Inputs { keys, ..base });
         let allocation = Some(&TenantAllocation {
             number: 1,
             uid_base: 65536,

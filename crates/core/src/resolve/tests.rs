@@ -177,32 +177,6 @@ fn findings() {
             &["error systemd-version metadata.json"],
         ),
         (
-            "signatures required",
-            |c| c.policy.verify.commits = VerifyCommits::Required,
-            &["error not-available .gitops/config.yaml"],
-        ),
-        (
-            "signatures required by the registry",
-            |c| {
-                c.registration.verify = Some(Verify {
-                    commits: VerifyCommits::Required,
-                    signers: Vec::new(),
-                });
-            },
-            &["error not-available tenants/registry.json:4:1"],
-        ),
-        (
-            "the registry's verify wins",
-            |c| {
-                c.policy.verify.commits = VerifyCommits::Required;
-                c.registration.verify = Some(Verify {
-                    commits: VerifyCommits::Warn,
-                    signers: Vec::new(),
-                });
-            },
-            &["warning not-available tenants/registry.json:4:1"],
-        ),
-        (
             "a machine beside a container",
             |c| c.tenant.machines.push(machine("old")),
             &["warning vm-not-available machines/old/config.yaml:1:1"],

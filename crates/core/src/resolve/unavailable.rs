@@ -2,9 +2,7 @@
 
 use super::{HostFacts, Input, main_workload, permission};
 use crate::finding::{Finding, Origin};
-use crate::model::{
-    Check, Container, InfrastructureManager, Isolation, Resources, TenantKind, VerifyCommits,
-};
+use crate::model::{Check, Container, InfrastructureManager, Isolation, Resources, TenantKind};
 
 /// First systemd that has what our units use.
 const SYSTEMD: u32 = 258;
@@ -12,7 +10,6 @@ const RULE: &str = "not-available";
 
 pub(super) fn check(input: &Input<'_>, containers: &[Container], findings: &mut Vec<Finding>) {
     host(input, findings);
-    verification(input, findings);
     machines(input, findings);
     security(input, containers, findings);
     for container in containers {
@@ -37,20 +34,6 @@ fn host(input: &Input<'_>, findings: &mut Vec<Finding>) {
         let origin = Origin::file("metadata.json");
         findings.push(Finding::error(origin, "systemd-version", message));
     }
-}
-
-fn verification(input: &Input<'_>, findings: &mut Vec<Finding>) {
-    let registration = &input.registration;
-    let (verify, origin) = match &registration.verify {
-        Some(verify) => (verify, registration.origin.clone()),
-        None => (&input.policy.verify, Origin::file(".gitops/config.yaml")),
-    };
-    let message = "signature verification is not available";
-    findings.extend(match verify.commits {
-        VerifyCommits::Required => Some(Finding::error(origin, RULE, message)),
-        VerifyCommits::Warn => Some(Finding::warning(origin, RULE, message)),
-        VerifyCommits::Off => None,
-    });
 }
 
 fn machines(input: &Input<'_>, findings: &mut Vec<Finding>) {

@@ -5,8 +5,12 @@ use crate::generations;
 use crate::host::{Host, HostError};
 use crate::observe::{damaged_templates, templates};
 use crate::paths::HostRoot;
-use crate::reconcile::{EffectiveTenant, effective_registry, read_config};
+use crate::reconcile::{EffectiveTenant, accepted_system, effective_registry, read_config};
+use crate::signature::VERIFIER;
+use crate::signature::voa::{self, Found};
+use crate::tool::is_installed;
 use bitbuilder_core::model::Name;
+use bitbuilder_core::signature::KeyRing;
 use std::path::Path;
 
 /// Where the generators of the running system have written to.
@@ -19,6 +23,7 @@ pub fn state(host: &dyn Host) -> Vec<Check> {
         Check::of("templates", container_templates(root)),
         Check::of("system", system(root)),
     ];
+    checks.extend(signatures(host));
     match effective_registry(root) {
         Ok(registry) => {
             let tenants = registry.into_iter().flat_map(|registry| registry.tenants);
@@ -65,6 +70,31 @@ fn system(root: &HostRoot) -> Result<Check, HostError> {
             "`bbctl host init`",
         ),
     })
+}
+
+/// The keys that commits are verified with; nothing on a host that has none.
+fn signatures(host: &dyn Host) -> Option<Check> {
+    let name = "signatures";
+    let mut found = voa::read(host.root(), voa::Context::System);
+    // Without a system repository in force there are only the host's own.
+    let system = accepted_system(host).map(|revision| revision.system.keys);
+    found.keys.extend(system.unwrap_or_default());
+    let Found { keys, notes } = found;
+    if let Some(first) = notes.first() {
+        let message = format!("{} files or lines are passed over: {first}", notes.len());
+        return Some(Check::warn(name, message, "correct it, or take it away"));
+    }
+    if !keys.certificates.is_empty() && !is_installed(VERIFIER) {
+        let message = format!("{VERIFIER} is missing: no OpenPGP signature can be verified");
+        return Some(Check::fail(name, message, format!("install {VERIFIER}")));
+    }
+    let message = format!(
+        "{} keys, {} certificates, {} revoked",
+        keys.allowed.len(),
+        keys.certificates.len(),
+        keys.revoked.len()
+    );
+    (keys != KeyRing::default()).then(|| Check::ok(name, message))
 }
 
 fn tenant_check(root: &HostRoot, tenant: &EffectiveTenant) -> Check {

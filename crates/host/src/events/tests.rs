@@ -15,6 +15,7 @@ fn record(time: u64) -> Record {
         event: HistoryEvent::Deployed {
             generation: time,
             commit: "c".repeat(40),
+            signer: None,
             subject: "Say \"hello\"\nand more".into(),
         },
     }

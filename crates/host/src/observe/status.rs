@@ -42,6 +42,9 @@ pub struct SystemStatus {
     pub repository: String,
     /// Commit in force.
     pub commit: Option<String>,
+    /// Who signed it, when that was verified.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signer: Option<String>,
     /// A newer commit is not accepted.
     pub refused: Option<Refusal>,
     /// The remote cannot be read.
@@ -65,6 +68,9 @@ pub struct TenantStatus {
     pub generation: Option<u64>,
     /// Its commit.
     pub commit: Option<String>,
+    /// Who signed it, when that was verified.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signer: Option<String>,
     /// Ceilings of the registry.
     pub limits: Limits,
     /// The newest commit is not accepted.
@@ -255,6 +261,7 @@ fn system(root: &HostRoot) -> Result<SystemStatus, HostError> {
         repository: reconcile::read_config(root)?
             .map_or_else(String::new, |config| config.repository),
         commit: memory.accepted,
+        signer: memory.signer,
         refused: memory.refused,
         fetch_failure: memory.fetch_failure,
     })

@@ -1,13 +1,14 @@
 //! One tenant's revision through the pure stages: document, resolve, allocate, render, lint.
 
 use super::ground::Ground;
+use super::trust;
 use crate::source::Reading;
 use bitbuilder_core::allocate::{self, TenantAllocation};
 use bitbuilder_core::artefact::Artefacts;
 use bitbuilder_core::document::read_tenant;
 use bitbuilder_core::finding::{Finding, has_errors};
 use bitbuilder_core::lint::{self, Bounds};
-use bitbuilder_core::model::Registration;
+use bitbuilder_core::model::{Registration, VerifyCommits};
 use bitbuilder_core::plan::{Inputs, inputs_hash};
 use bitbuilder_core::resolve::resolve;
 use bitbuilder_core::tree::Tree;
@@ -90,6 +91,8 @@ pub(super) fn inputs(ground: &Ground, registration: &Registration, commit: &str)
         policy: &ground.revision.system.policy,
         facts: &ground.facts,
         templates: &ground.templates,
+        keys: (trust::of_tenant(ground, registration).commits != VerifyCommits::Off)
+            .then_some(ground.keys_digest.as_str()),
         allocation: ground.allocations.tenants.get(&registration.id),
     })
 }

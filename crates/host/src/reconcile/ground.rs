@@ -3,6 +3,7 @@
 use super::PassError;
 use super::registry::{EffectiveRegistry, effective_registry};
 use super::system::Revision;
+use super::trust;
 use crate::atomic;
 use crate::host::{Host, HostError};
 use crate::observe::{self, Depth, Presence, Sight};
@@ -10,6 +11,7 @@ use bitbuilder_core::allocate::Allocations;
 use bitbuilder_core::desired::Templates;
 use bitbuilder_core::model::{Name, Registration};
 use bitbuilder_core::resolve::HostFacts;
+use bitbuilder_core::signature::KeyRing;
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
@@ -21,6 +23,9 @@ pub(super) struct Ground {
     pub(super) allocations: Allocations,
     pub(super) presence: Arc<Presence>,
     sight: OnceLock<Sight>,
+    /// Keys that the commits of tenants are verified with.
+    pub(super) keys: KeyRing,
+    pub(super) keys_digest: String,
     /// The effective registry, by id.
     pub(super) registry: BTreeMap<Name, super::EffectiveTenant>,
 }
@@ -31,7 +36,10 @@ impl Ground {
         let templates = observe::templates(root)?;
         let facts = observe::facts(host)?;
         let registry = effective_registry(root)?.map_or_else(Vec::new, |registry| registry.tenants);
+        let keys = trust::keys(host, &revision);
         Ok(Self {
+            keys_digest: keys.digest(),
+            keys,
             templates,
             facts,
             allocations: atomic::read_json(&root.allocations())?.unwrap_or_default(),

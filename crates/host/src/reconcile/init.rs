@@ -5,6 +5,7 @@ use crate::atomic;
 use crate::host::{Host, HostError};
 use crate::paths::HostRoot;
 use crate::source::{Mirror, embedded};
+use bitbuilder_core::model::Verify;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -23,6 +24,9 @@ pub struct HostConfig {
     /// Branch, tag or commit.
     #[serde(rename = "ref")]
     pub reference: String,
+    /// How commits of the system repository are verified, whatever they say themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verify: Option<Verify>,
 }
 
 /// Makes the state directories and the mirror of the system repository. `repository` is its URL; `None` makes an
@@ -46,9 +50,22 @@ pub fn init(
             None => embedded_url(SYSTEM),
         },
         reference: reference.to_owned(),
+        verify: read_config(root)?.and_then(|before| before.verify),
     };
     ensure_embedded(root, &config.repository)?;
     Mirror::ensure(&root.system_mirror(), &root.url(&config.repository))?;
+    atomic::write_json(&config_path(root), &config)?;
+    Ok(config)
+}
+
+/// From now on commits of the system repository are verified so, whatever they say themselves.
+///
+/// # Errors
+/// When the host is not initialised, or a file cannot be written.
+pub fn require_signatures(host: &dyn Host, verify: Verify) -> Result<HostConfig, PassError> {
+    let root = host.root();
+    let mut config = read_config(root)?.ok_or(PassError::NotInitialised)?;
+    config.verify = Some(verify);
     atomic::write_json(&config_path(root), &config)?;
     Ok(config)
 }

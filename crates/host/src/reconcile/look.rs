@@ -4,8 +4,9 @@ use super::compile;
 use super::ground::Ground;
 use super::remotes::Answer;
 use super::system::failure;
-use super::{Options, PassError, TenantState};
+use super::{Options, PassError, TenantState, trust};
 use crate::host::Host;
+use crate::signature::Verified;
 use crate::source::{
     self, Reading, SourceError, TreeLimits, is_descendant, open, read_tree, resolve_ref,
 };
@@ -28,6 +29,8 @@ pub(super) enum Goal {
         commit: String,
         subject: String,
         reading: Reading,
+        /// Who signed it.
+        verified: Verified,
     },
     /// What is current stays, and is put right where it differs.
     Keep {
@@ -190,12 +193,22 @@ fn decide(
             findings: Vec::new(),
         });
     }
+    let deployed = state.deployed.as_deref();
+    let verified =
+        trust::verify_tenant(host, ground, registration, &repository, deployed, &commit)?;
+    if let Some(reason) = verified.refusal {
+        return keep(Kept::Refused {
+            reason,
+            findings: verified.findings,
+        });
+    }
     let reading = read_tree(&repository, &commit, &TreeLimits::default())?;
     let subject = source::read_commit(&repository, &commit)?.subject;
     Ok(Goal::Deploy {
         commit,
         subject,
         reading,
+        verified,
     })
 }
 

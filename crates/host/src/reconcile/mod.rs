@@ -34,17 +34,18 @@ mod task;
 #[cfg(test)]
 mod tests;
 mod trigger;
+mod trust;
 mod units;
 mod waiting;
 pub(crate) mod watch;
 
 pub use crate::events::{HistoryEntry, HistoryEvent};
 pub use error::PassError;
-pub use init::{HostConfig, embedded_url, ensure_embedded, init, read_config};
+pub use init::{HostConfig, embedded_url, ensure_embedded, init, read_config, require_signatures};
 pub use leave::{Left, left, purge};
 pub use operate::{resume, rollback, suspend};
 pub use options::{Options, Scope, Starts};
-pub use preview::{Preview, preview_system, preview_tenant, read_reference};
+pub use preview::{Preview, find_reference, preview_commit, preview_system, preview_tenant};
 pub use registry::{EffectiveRegistry, EffectiveTenant, effective_registry};
 pub use remotes::is_remote_unreachable;
 pub use report::{Event, Report, SystemReport, TenantReport, Verdict};

@@ -2,14 +2,15 @@
 
 use super::ground::Ground;
 use super::leave;
-use super::look::{Goal, Look};
+use super::look::{Goal, Look, short};
 use super::remotes::Question;
 use super::system::{self, Revision};
 use super::task::Planner;
 use super::{Options, PassError, TenantReport, TenantState, Verdict};
-use super::{accepted_system, look, waiting};
+use super::{accepted_system, look, read_config, trust, waiting};
 use crate::host::Host;
-use crate::source::{Reading, TreeLimits, is_descendant, open, read_tree, resolve_ref};
+use crate::signature::Verified;
+use crate::source::{Reading, Repository, TreeLimits, is_descendant, open, read_tree, resolve_ref};
 use bitbuilder_core::finding::Finding;
 use bitbuilder_core::model::{Name, Registration};
 use bitbuilder_core::plan::{Gate, Plan, Waiting};
@@ -24,6 +25,10 @@ pub struct Preview {
     pub sources: BTreeMap<String, String>,
     /// What would become of the tenants that it concerns; none when there are errors in a system repository.
     pub tenants: Vec<TenantReport>,
+    /// The commit, or what it is called.
+    pub commit: String,
+    /// Who signed it, when that was verified.
+    pub signer: Option<String>,
 }
 
 impl Preview {
@@ -34,7 +39,8 @@ impl Preview {
     }
 }
 
-/// What a pass would do if the repository of tenant `id` were `reading` at `commit` (hex, or a word such as `local`).
+/// What a pass would do if the repository of tenant `id` were `reading`, called `commit` (a word such as `local`), which
+/// nobody has to sign.
 ///
 /// # Errors
 /// When the tenant is not in the registry, or the host's state is unreadable.
@@ -44,7 +50,64 @@ pub fn preview_tenant(
     reading: Reading,
     commit: &str,
 ) -> Result<Preview, PassError> {
-    let mut ground = Ground::read(host, accepted_system(host)?)?;
+    let ground = Ground::read(host, accepted_system(host)?)?;
+    tenant(host, ground, id, reading, commit, Verified::default())
+}
+
+/// What a pass would do if the repository of tenant `id`, or the system repository for `None`, were at `commit` of
+/// `repository`: its documents and its signatures.
+///
+/// # Errors
+/// As [`preview_tenant`], and when the commit cannot be read.
+pub fn preview_commit(
+    host: &dyn Host,
+    id: Option<&Name>,
+    repository: &Repository,
+    commit: &str,
+) -> Result<Preview, PassError> {
+    let reading = read_tree(repository, commit, &TreeLimits::default())?;
+    let Some(id) = id else {
+        return system_commit(host, repository, reading, commit);
+    };
+    let ground = Ground::read(host, accepted_system(host)?)?;
+    let registration = ground.registration(id)?;
+    let deployed = TenantState::read(host.root(), id)?.deployed;
+    let deployed = deployed.as_deref();
+    let verified = trust::verify_tenant(host, &ground, registration, repository, deployed, commit)?;
+    tenant(host, ground, id, reading, commit, verified)
+}
+
+fn system_commit(
+    host: &dyn Host,
+    repository: &Repository,
+    reading: Reading,
+    commit: &str,
+) -> Result<Preview, PassError> {
+    let config = read_config(host.root())?.ok_or(PassError::NotInitialised)?;
+    let accepted = match accepted_system(host) {
+        Ok(revision) => Some(revision),
+        Err(PassError::NothingAccepted) => None,
+        Err(error) => return Err(error),
+    };
+    let verified = trust::verify_system(host, &config, repository, accepted.as_ref(), commit)?;
+    let mut preview = preview_system(host, reading, commit)?;
+    if verified.refusal.is_some() {
+        preview.tenants.clear();
+    }
+    preview.findings.extend(verified.findings);
+    preview.signer = verified.signer;
+    Ok(preview)
+}
+
+fn tenant(
+    host: &dyn Host,
+    mut ground: Ground,
+    id: &Name,
+    reading: Reading,
+    commit: &str,
+    verified: Verified,
+) -> Result<Preview, PassError> {
+    let refusal = verified.refusal.clone();
     let registration = ground.registration(id)?.clone();
     let state = TenantState::read(host.root(), id)?;
     let look = Look {
@@ -55,6 +118,7 @@ pub fn preview_tenant(
             commit: commit.to_owned(),
             subject: String::new(),
             reading,
+            verified,
         },
     };
     let options = options();
@@ -64,9 +128,20 @@ pub fn preview_tenant(
     if let Some(deployed) = deployed.filter(|deployed| is_behind(host, id, deployed, commit)) {
         report.waiting.push(waiting::rewound(id, commit, &deployed));
     }
+    if let Some(reason) = refusal {
+        report.plan = None;
+        report.signer = None;
+        report.verdict = Verdict::Refused;
+        report.error = Some(format!("commit {} is refused: {reason}", short(commit)));
+        report
+            .waiting
+            .extend(waiting::refused(commit, &reason, &[]));
+    }
     Ok(Preview {
         findings: report.findings.clone(),
         sources: report.sources.clone(),
+        commit: commit.to_owned(),
+        signer: report.signer.clone(),
         tenants: vec![report],
     })
 }
@@ -91,7 +166,8 @@ pub fn preview_system(
     let mut preview = Preview {
         findings: checked.findings,
         sources,
-        tenants: Vec::new(),
+        commit: commit.to_owned(),
+        ..Preview::default()
     };
     let Some(system) = checked.value else {
         return Ok(preview);
@@ -130,17 +206,17 @@ fn unknown(id: &Name) -> TenantReport {
     report
 }
 
-/// The documents of `reference` (a branch, tag or commit) of the repository of `id`, or of the system repository for
-/// `None`, with its commit. With `fetch` the remote is asked for it; what it has lands in the mirror and is not deployed.
+/// The commit that `reference` (a branch, tag or commit) of the repository of `id`, or of the system repository for `None`,
+/// is at, and the mirror that has it. With `fetch` the remote is asked for it; what it has lands in the mirror and is not deployed.
 ///
 /// # Errors
 /// When there is no such tenant or reference, or the repository cannot be read.
-pub fn read_reference(
+pub fn find_reference(
     host: &dyn Host,
     id: Option<&Name>,
     reference: &str,
     fetch: bool,
-) -> Result<(Reading, String), PassError> {
+) -> Result<(Repository, String), PassError> {
     let root = host.root();
     let mirror = id.map_or_else(|| root.system_mirror(), |id| root.mirror(id));
     let commit = match (fetch, id) {
@@ -156,8 +232,7 @@ pub fn read_reference(
             Question::of(&registration, &ground.revision.commit).ask(host, timeout)?
         }
     };
-    let reading = read_tree(&open(&mirror)?, &commit, &TreeLimits::default())?;
-    Ok((reading, commit))
+    Ok((open(&mirror)?, commit))
 }
 
 fn options() -> Options {

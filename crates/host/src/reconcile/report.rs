@@ -45,6 +45,9 @@ impl Report {
 pub struct SystemReport {
     /// The commit that is in force.
     pub commit: Option<String>,
+    /// Who signed it, when that was verified.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signer: Option<String>,
     /// The newer commit that was refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<String>,
@@ -75,6 +78,9 @@ pub struct TenantReport {
     /// The commit that was looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commit: Option<String>,
+    /// Who signed it, when that was verified.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signer: Option<String>,
     /// The generation that is current now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generation: Option<u64>,
@@ -107,6 +113,7 @@ impl TenantReport {
             tenant,
             verdict,
             commit: None,
+            signer: None,
             generation: None,
             plan: None,
             waiting: Vec::new(),

@@ -18,6 +18,7 @@ use crate::generations;
 use crate::host::{Host, HostError, UnitState};
 use crate::observe::{self, Depth, Presence, Sight};
 use crate::paths::HostRoot;
+use crate::signature::voa;
 use crate::source;
 use bitbuilder_core::digest::sha256_parts;
 use bitbuilder_core::model::{HealthPolicy, Name, Registration};
@@ -331,6 +332,7 @@ fn ground_of(host: &dyn Host) -> Result<String, PassError> {
         env!("CARGO_PKG_VERSION").to_owned(),
         format!("{facts:?}"),
         format!("{templates:?}"),
+        voa::read(host.root(), voa::Context::Tenants).keys.digest(),
     ];
     Ok(sha256_parts(parts.iter().map(String::as_bytes)))
 }

@@ -23,6 +23,9 @@ pub struct TenantState {
     /// Commit that was last deployed: only its descendants are accepted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deployed: Option<String>,
+    /// Who signed it, when that was verified.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signer: Option<String>,
     /// Highest generation number that was ever given.
     #[serde(default)]
     pub highest: u64,
@@ -72,6 +75,7 @@ impl Default for TenantState {
         Self {
             format: atomic::FORMAT,
             deployed: None,
+            signer: None,
             highest: 0,
             inputs: None,
             quarantined: None,
@@ -203,12 +207,14 @@ impl TenantState {
         let Some(&highest) = generations::list(root, id)?.last() else {
             return Ok(Self::default());
         };
-        let commit = generations::read_manifest(root, id, highest)?.commit;
+        let newest = generations::read_manifest(root, id, highest)?;
+        let commit = newest.commit;
         let left = generations::current(root, id)?.is_some_and(|current| current < highest);
         Ok(Self {
             highest,
             quarantined: left.then(|| commit.clone()),
             deployed: Some(commit),
+            signer: newest.signer,
             ..Self::default()
         })
     }

@@ -2,11 +2,14 @@
 
 use super::access;
 use super::init::{HostConfig, SYSTEM, read_config};
-use super::{Event, Options, PassError, Refusal, Scope, SystemReport, effective_registry, lock};
+use super::{
+    Event, Options, PassError, Refusal, Scope, SystemReport, effective_registry, lock, trust,
+};
 use crate::atomic;
 use crate::host::{Host, HostError};
 use crate::paths::HostRoot;
 use crate::reconcile::FetchFailure;
+use crate::signature::Verified;
 use crate::source::{
     self, Mirror, Reading, RemoteUrl, SourceError, TreeLimits, is_descendant, open, read_tree,
     resolve_ref,
@@ -40,6 +43,9 @@ pub struct SystemState {
     pub format: u64,
     /// The commit in force.
     pub accepted: Option<String>,
+    /// Who signed it, when that was verified.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signer: Option<String>,
     /// The newest commit is not accepted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<Refusal>,
@@ -68,6 +74,7 @@ impl SystemState {
         Ok(Self {
             format: atomic::FORMAT,
             accepted: registry.map(|registry| registry.system),
+            signer: None,
             refused: None,
             fetch_failure: None,
             sync: None,
@@ -285,8 +292,14 @@ fn choose(
         (Err(error), None) => return Err(error.into()),
     };
     let Some(accepted) = state.accepted.clone() else {
+        let verified = trust::verify_system(host, config, &repository, None, &newest)?;
         let (checked, sources) = read(root, &newest)?;
-        let findings = checked.findings;
+        let findings = [checked.findings, verified.findings].concat();
+        if verified.refusal.is_some() {
+            return Err(PassError::System { findings, sources });
+        }
+        report.signer.clone_from(&verified.signer);
+        state.signer = verified.signer;
         let Some(system) = checked.value else {
             return Err(PassError::System { findings, sources });
         };
@@ -312,11 +325,27 @@ fn choose(
         );
         return in_force(root, &accepted);
     }
-    let (checked, sources) = read(root, &newest)?;
+    let mut verified = Verified {
+        signer: state.signer.clone(),
+        ..Verified::default()
+    };
+    if newest != accepted {
+        let known = in_force(root, &accepted)?;
+        verified = trust::verify_system(host, config, &repository, Some(&known), &newest)?;
+        report.findings.clone_from(&verified.findings);
+        if let Some(reason) = verified.refusal {
+            refuse(state, report, host.now(), newest, reason, verified.findings);
+            return Ok(known);
+        }
+    }
+    let (mut checked, sources) = read(root, &newest)?;
+    checked.findings.extend(verified.findings);
     (report.findings, report.sources) = (checked.findings.clone(), sources);
     match checked.value {
         Some(system) => {
             state.refused = None;
+            report.signer.clone_from(&verified.signer);
+            state.signer = verified.signer;
             Ok(Revision {
                 commit: newest,
                 system,

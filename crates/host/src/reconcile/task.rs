@@ -130,9 +130,12 @@ impl Planner<'_> {
                 commit,
                 subject,
                 reading,
+                verified,
             } => {
                 task.report.commit = Some(commit.clone());
-                let compiled = compile(ground, registration, reading);
+                task.report.signer.clone_from(&verified.signer);
+                let mut compiled = compile(ground, registration, reading);
+                compiled.findings.extend(verified.findings);
                 self.deploy(
                     ground,
                     &mut task,
@@ -307,7 +310,7 @@ impl Planner<'_> {
             reference: registration.reference.clone(),
             repository: registration.repository.clone(),
             system: ground.revision.commit.clone(),
-            signer: None,
+            signer: task.report.signer.clone(),
             inputs: inputs.clone(),
             created: self.host.now(),
         };
@@ -318,6 +321,7 @@ impl Planner<'_> {
         let state = &mut task.state;
         let fresh = state.deployed.as_deref() != Some(commit);
         state.deployed = Some(commit.to_owned());
+        state.signer.clone_from(&task.report.signer);
         state.inputs = Some(inputs);
         state.refused = None;
         state.quarantined = None;
@@ -355,6 +359,7 @@ impl Planner<'_> {
                     generation: plan.to?,
                     commit: commit.to_owned(),
                     subject: subject.to_owned(),
+                    signer: task.report.signer.clone(),
                 })
             });
         }

@@ -6,7 +6,7 @@ use super::repository::Repository;
 use gix::ObjectId;
 
 /// Commits that [`is_descendant`] looks at, at most.
-const LONGEST_HISTORY: usize = 1_000_000;
+pub(super) const LONGEST_HISTORY: usize = 1_000_000;
 /// Tags that point to tags, at most.
 const TAG_CHAIN: usize = 8;
 /// Bytes of a commit or tag object, at most.

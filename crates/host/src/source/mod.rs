@@ -2,7 +2,8 @@
 //! a commit as values. Fetching runs git; everything else reads in-process, without a checkout.
 //!
 //! - [`Mirror`], [`fetch()`], [`peek`]: a bare mirror and one look at its remote, or at a local remote alone.
-//! - [`open`], [`resolve_ref`], [`is_descendant`]: a repository's commits.
+//! - [`open`], [`resolve_ref`], [`is_descendant`]: a repository's commits. [`signed_commit`], [`first_parents`]: what was
+//!   signed, and which commits are new.
 //! - [`read_file`]: one file. [`read_tree`], [`read_directory`]: all entries within [`TreeLimits`], as a [`Reading`].
 //! - [`export_layer`], [`export_directory`]: a directory of a tree as files on the host.
 //! - [`embedded`], [`quarantine`]: repositories that accept pushes, and what a push brings before it is accepted.
@@ -23,6 +24,7 @@ pub mod propose;
 pub mod quarantine;
 mod refs;
 mod repository;
+mod signed;
 mod tree;
 mod url;
 mod walk;
@@ -35,6 +37,7 @@ pub use layer::{Chown, Export, export_directory, export_layer};
 pub use limits::TreeLimits;
 pub use mirror::Mirror;
 pub use repository::{Repository, open};
+pub use signed::{SignedCommit, first_parents, signed_commit};
 pub use tree::{Reading, read_directory, read_tree};
 pub use url::RemoteUrl;
 

@@ -53,6 +53,22 @@ pub(super) fn open_with_alternates(path: &Path) -> Result<Repository, SourceErro
     })
 }
 
+/// Refuses bytes that are not what `id` says. The hash detects attacks on SHA-1, as Git's own does: two objects of one id
+/// cannot take each other's place.
+pub(super) fn intact(
+    kind: gix::object::Kind,
+    id: gix::ObjectId,
+    data: &[u8],
+) -> Result<(), SourceError> {
+    let found = gix::objs::compute_hash(id.kind(), kind, data);
+    let found = found.map_err(SourceError::object(id))?;
+    if found == id {
+        return Ok(());
+    }
+    let message = format!("its content is that of {kind} {found}");
+    Err(SourceError::object(id)(message))
+}
+
 /// Refuses a repository that borrows objects: another tenant's could be among them.
 pub(super) fn refuse_alternates(path: &Path) -> Result<(), SourceError> {
     refuse_borrowed(path, &path.join("objects"))

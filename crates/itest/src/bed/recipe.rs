@@ -40,6 +40,7 @@ const CONTAINER_HOST: &[&str] = &[
     "openssh-client",
     "openssh-server",
     "curl",
+    "sqv",
     "jq",
     "python3",
     "procps",

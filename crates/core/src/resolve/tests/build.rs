@@ -187,10 +187,8 @@ fn policy() -> Policy {
             jitter: Millis(0),
             timeout: Millis(60_000),
         },
-        verify: Verify {
-            commits: VerifyCommits::Off,
-            signers: Vec::new(),
-        },
+        verify: Verify::off(),
+        verify_system: Verify::off(),
         pools: pools(),
         storage: Storage {
             quota: Quota::None,

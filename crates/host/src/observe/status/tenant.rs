@@ -22,6 +22,7 @@ pub(super) fn unknown(tenant: &EffectiveTenant, reason: String) -> TenantStatus 
         reason: Some(reason),
         generation: None,
         commit: None,
+        signer: None,
         limits: tenant.registration.limits,
         refused: None,
         suspended: None,
@@ -61,17 +62,22 @@ pub(super) fn judge(
         .max_by_key(|reason| reason.weight);
     let state = memory.state;
     let generation = memory.manifest.as_ref().map(|manifest| manifest.number);
-    let compiled = memory.manifest.map(|manifest| manifest.commit);
+    let compiled = memory
+        .manifest
+        .map(|manifest| (manifest.commit, manifest.signer));
+    let (compiled, compiled_signer) = compiled.unzip();
+    // A later commit that changed nothing is what is deployed, too.
+    let (commit, signer) = match (&state.quarantined, state.deployed) {
+        (None, Some(deployed)) => (Some(deployed), state.signer),
+        _ => (compiled, compiled_signer.flatten()),
+    };
     TenantStatus {
         sync,
         health,
         reason: reason.map(|reason| reason.text),
         generation,
-        // A later commit that changed nothing is what is deployed, too.
-        commit: match state.quarantined {
-            None => state.deployed.or(compiled),
-            Some(_) => compiled,
-        },
+        commit,
+        signer,
         refused: state.refused,
         suspended: state.suspended.clone(),
         fetch_failure: state.fetch_failure,

@@ -12,6 +12,7 @@ mod plan;
 mod refuse;
 mod remotes;
 mod rest;
+mod signatures;
 mod units;
 
 use super::{Event, Options, Report, Scope, TenantReport, Verdict, init, pass};

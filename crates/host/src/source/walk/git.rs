@@ -3,7 +3,7 @@
 use super::{Content, File, LONGEST_TARGET, Visit, Visitor, checked_path, checked_target};
 use crate::source::error::SourceError;
 use crate::source::limits::Budget;
-use crate::source::repository::Repository;
+use crate::source::repository::{Repository, intact};
 use gix::ObjectId;
 use gix::objs::tree::{EntryKind, EntryRef};
 use std::collections::HashSet;
@@ -96,8 +96,7 @@ impl Walk<'_, '_> {
         let target = if self.size(id, gix::object::Kind::Blob)? > LONGEST_TARGET {
             Vec::new()
         } else {
-            let blob = self.repository.find_blob(id);
-            blob.map_err(SourceError::object(id))?.take_data()
+            blob(self.repository, id)?
         };
         let target = checked_target(path, &target, self.budget);
         self.visitor
@@ -115,7 +114,9 @@ impl Walk<'_, '_> {
             .repository
             .find_tree(id)
             .map_err(SourceError::object(id))?;
-        Ok(Some(tree.detached().data))
+        let data = tree.detached().data;
+        intact(gix::object::Kind::Tree, id, &data)?;
+        Ok(Some(data))
     }
 
     /// Size of an object that must be a `kind`, without reading it.
@@ -139,10 +140,14 @@ struct BlobContent<'r> {
 
 impl Content for BlobContent<'_> {
     fn reader(&mut self) -> Result<Box<dyn Read + '_>, SourceError> {
-        let mut blob = self
-            .repository
-            .find_blob(self.id)
-            .map_err(SourceError::object(self.id))?;
-        Ok(Box::new(std::io::Cursor::new(blob.take_data())))
+        let content = blob(self.repository, self.id)?;
+        Ok(Box::new(std::io::Cursor::new(content)))
     }
+}
+
+fn blob(repository: &gix::Repository, id: ObjectId) -> Result<Vec<u8>, SourceError> {
+    let blob = repository.find_blob(id);
+    let data = blob.map_err(SourceError::object(id))?.take_data();
+    intact(gix::object::Kind::Blob, id, &data)?;
+    Ok(data)
 }

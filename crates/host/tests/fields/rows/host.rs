@@ -68,7 +68,7 @@ fn registry() -> Vec<Row> {
             "/tenants/0/verify",
             json!({ "commits": "warn", "signers": [SIGNERS[0]] }),
         )
-        .says("not-available", "signature verification"),
+        .says("unsigned", "is not signed"),
         set(
             "tenants[].verify.signers",
             "/tenants/0/verify/signers",
@@ -79,7 +79,7 @@ fn registry() -> Vec<Row> {
             "/tenants/0/verify",
             json!({ "commits": "warn", "signers": [SIGNERS[0]] }),
         )
-        .says("not-available", "signature verification"),
+        .says("unsigned", "is not signed"),
         set(
             "tenants[].placement",
             "/tenants/1/placement",
@@ -179,6 +179,8 @@ fn allow() -> Vec<Row> {
 fn policy() -> Vec<Row> {
     let set = |field, pointer, value: Value| row("policy", field).set(POLICY, pointer, value);
     let fresh = "new allocations are made from it";
+    let judged = "the next commits of the system repository are judged by it";
+    let warn = json!({ "commits": "warn", "signers": [SIGNERS[0]] });
     vec![
         set("sync.interval", "/sync/interval", json!("1min"))
             .elsewhere("`bitbuilder-sync.timer` follows it"),
@@ -190,14 +192,22 @@ fn policy() -> Vec<Row> {
             "/verify",
             json!({ "commits": "warn", "signers": [SIGNERS[0]] }),
         )
-        .says("not-available", "signature verification"),
+        .says("unsigned", "is not signed"),
         set("verify.signers", "/verify/signers", json!([SIGNERS[1]]))
             .first(
                 POLICY,
                 "/verify",
                 json!({ "commits": "warn", "signers": [SIGNERS[0]] }),
             )
-            .says("not-available", "signature verification"),
+            .says("unsigned", "is not signed"),
+        set("verify.system.commits", "/verify/system", warn.clone()).elsewhere(judged),
+        set(
+            "verify.system.signers",
+            "/verify/system/signers",
+            json!([SIGNERS[1]]),
+        )
+        .first(POLICY, "/verify/system", warn)
+        .elsewhere(judged),
         set("pools.ipv4", "/pools/ipv4", json!("10.128.0.0/9")),
         set("pools.ipv6", "/pools/ipv6", json!("fd12:3456::/32")).elsewhere(fresh),
         set("pools.vni", "/pools/vni", json!("100000-199999")).says("not-available", "pools.vni"),
