@@ -125,6 +125,9 @@ pub struct UnitState {
     /// Invocation id, hex: another one after each start; empty while it never ran.
     #[serde(default)]
     pub invocation: String,
+    /// It is down because it was stopped, not because it ended by itself. Known of containers and machines that are inactive.
+    #[serde(default)]
+    pub stopped: bool,
 }
 
 impl UnitState {

@@ -16,7 +16,7 @@ pub struct Witness {
 
 /// The part of a host that is asked about drift. A host that cannot tell says that there is nothing.
 pub trait Watch {
-    /// Units that have a job which is not done.
+    /// Units that have a job which is not done and starts or stops them.
     ///
     /// # Errors
     /// When the manager does not answer.

@@ -101,7 +101,7 @@ pub(crate) fn may_end(root: &HostRoot, manifest: &Manifest) -> BTreeSet<String> 
     units.map(|unit| unit.name.clone()).collect()
 }
 
-/// Those of `may_end` that have ended. The tenant and what they require are up, so that it was not for want of that.
+/// Those of `may_end` that have ended and were not stopped. The tenant and what they require are up, so that it was not for want of that.
 pub(crate) fn finished(
     presence: &Presence,
     manifest: &Manifest,
@@ -117,7 +117,7 @@ pub(crate) fn finished(
     }
     let has_ended = |unit: &OwnedUnit| {
         let state = presence.units.get(&unit.name);
-        state.is_none_or(|state| state.active == "inactive")
+        state.is_none_or(|state| state.active == "inactive" && !state.stopped)
             && unit.requires.iter().all(|required| is_up(required))
     };
     may_end.retain(|name| {
@@ -218,6 +218,20 @@ mod tests {
                 assert!(presence.units.contains_key(&unit.name), "{}", unit.name);
             }
         }
+    }
+
+    #[test]
+    fn what_was_stopped_has_not_ended() {
+        let web = "systemd-nspawn@shop-web.service";
+        let scene = Scene::running();
+        let manifest = crate::generations::read_current(scene.root(), &name("shop"));
+        let manifest = manifest.unwrap().unwrap();
+        scene.set(web, "inactive", "dead");
+        let mut presence = Presence::read(&scene.host).unwrap();
+        let may_end = set([web]);
+        assert_eq!(finished(&presence, &manifest, may_end.clone()), may_end);
+        presence.units.get_mut(web).unwrap().stopped = true;
+        assert_eq!(finished(&presence, &manifest, may_end), set([]));
     }
 
     #[test]

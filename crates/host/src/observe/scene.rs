@@ -272,6 +272,7 @@ impl Scene {
             active: active.to_owned(),
             sub: sub.to_owned(),
             invocation: "i1".to_owned(),
+            stopped: false,
         };
         self.host
             .units

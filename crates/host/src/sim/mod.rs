@@ -285,6 +285,7 @@ fn after_start(name: &str, unit: &unit::Unit, started: bool) -> UnitState {
         active: active.to_owned(),
         sub: sub.to_owned(),
         invocation: String::new(),
+        stopped: false,
     }
 }
 
@@ -454,6 +455,7 @@ impl Host for SimHost {
                     active: "inactive".to_owned(),
                     sub: "dead".to_owned(),
                     invocation: String::new(),
+                    stopped: false,
                 };
                 found.insert(name.clone(), state);
             }

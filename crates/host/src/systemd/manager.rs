@@ -1,6 +1,6 @@
 //! The manager, through systemctl(1) of systemd 254 or later.
 
-use super::failure;
+use super::{failure, witness};
 use crate::host::{HostError, UnitState};
 use crate::paths::HostRoot;
 use crate::tool::Tool;
@@ -80,6 +80,9 @@ pub(super) fn require_loaded_anew(unit: &str) -> Result<(), HostError> {
     })
 }
 
+/// Beginnings of the names of containers and machines.
+const MACHINES: [&str; 2] = ["systemd-nspawn@", "systemd-vmspawn@"];
+
 /// States of the loaded units that match.
 pub(super) fn units(
     root: &HostRoot,
@@ -103,6 +106,12 @@ pub(super) fn units(
         message: format!("its answer is not understood: {error}"),
     })?;
     let invocations = root.join("/run/systemd/units");
+    let down = listed.iter().filter(|unit| {
+        unit.active == "inactive" && MACHINES.iter().any(|prefix| unit.unit.starts_with(prefix))
+    });
+    let down: Vec<&str> = down.map(|unit| unit.unit.as_str()).collect();
+    // Without the journal nobody is known to have stopped anything.
+    let stopped = witness::stopped(&down).unwrap_or_default();
     Ok(listed
         .into_iter()
         .filter(|unit| unit.load != "not-found" || unit.active != "inactive")
@@ -115,6 +124,7 @@ pub(super) fn units(
                 active: unit.active,
                 sub: unit.sub,
                 invocation: invocation.to_string_lossy().into_owned(),
+                stopped: stopped.contains(&unit.unit),
             };
             (unit.unit, state)
         })

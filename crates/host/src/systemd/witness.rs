@@ -3,6 +3,7 @@
 use crate::host::{HostError, Witness};
 use crate::tool::Tool;
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 const JOURNAL: Tool = Tool {
@@ -10,7 +11,9 @@ const JOURNAL: Tool = Tool {
     limit: Duration::from_secs(30),
 };
 
-/// Message ids of systemd, sd-messages.h: a unit stops, has stopped, has failed.
+/// Message ids of systemd, sd-messages.h: a unit was started, stops, has stopped, has failed. One that ends by itself does
+/// not stop.
+const STARTED: &str = "39f53479d3a045ac8e11786248231fbf";
 const STOPPING: &str = "de5b426a63be47a7b6ac3eaac82e2f6f";
 const STOPPED: &str = "9d1aaa27d60140bd96365438aad20286";
 const FAILED: &str = "d9b373ed55a64feb8242e02dbe79a49c";
@@ -58,6 +61,38 @@ pub(super) fn ask(unit: &str) -> Result<Witness, HostError> {
         by: asked(&self::entries(&said)),
         ..end
     })
+}
+
+/// Those of `units`, which are down, that were stopped in this boot.
+pub(super) fn stopped(units: &[&str]) -> Result<BTreeSet<String>, HostError> {
+    if units.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let ids = [STARTED, STOPPING].map(|id| format!("MESSAGE_ID={id}"));
+    let fields: Vec<String> = units.iter().map(|unit| format!("UNIT={unit}")).collect();
+    let mut arguments = vec![
+        "--boot",
+        "--output=json",
+        "--output-fields=UNIT,MESSAGE_ID",
+        "--no-pager",
+        "--quiet",
+        "_PID=1",
+    ];
+    arguments.extend(ids.iter().chain(&fields).map(String::as_str));
+    Ok(last_stopped(&entries(&JOURNAL.check(&arguments)?)))
+}
+
+/// Units whose last message is that they stop; oldest first.
+fn last_stopped(entries: &[Value]) -> BTreeSet<String> {
+    let mut stopped = BTreeSet::new();
+    for entry in entries {
+        let unit = entry["UNIT"].as_str().unwrap_or_default();
+        match entry["MESSAGE_ID"] == STOPPING {
+            true => drop(stopped.insert(unit.to_owned())),
+            false => drop(stopped.remove(unit)),
+        }
+    }
+    stopped
 }
 
 fn entries(answer: &[u8]) -> Vec<Value> {
@@ -114,6 +149,20 @@ mod tests {
             Some("nobody: its process ended (exit-code)")
         );
         assert_eq!(super::end(&[]), None);
+    }
+
+    #[test]
+    fn what_ended_by_itself_was_not_stopped() {
+        let said = |unit: &str, id: &str| serde_json::json!({ "UNIT": unit, "MESSAGE_ID": id });
+        let entries = [
+            said("a", STARTED),
+            said("b", STARTED),
+            said("a", STOPPING),
+            said("b", STOPPING),
+            said("b", STARTED),
+        ];
+        let stopped = last_stopped(&entries);
+        assert_eq!(stopped.into_iter().collect::<Vec<_>>(), ["a"]);
     }
 
     #[test]
