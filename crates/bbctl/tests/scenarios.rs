@@ -41,6 +41,7 @@ scenarios! {
     teardown: "tests/scenarios/teardown.md",
     signatures: "tests/scenarios/signatures.md",
     about_signatures: "docs/signatures.md",
+    about_drift: "docs/drift.md",
     operator: "docs/operator.md",
     tenant: "docs/tenant.md",
     changes: "docs/changes.md",
