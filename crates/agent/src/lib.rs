@@ -6,6 +6,7 @@
 //! - [`sync`], [`progress`]: one pass, told to the journal or to a person; `boot`: the first one of a boot.
 //! - [`health`]: checks of workloads and waiting for them. [`enter`]: a command inside a container, confined as its
 //!   processes are. [`child`]: a program with limits on time and output.
+//! - [`webhook`]: one delivery of a forge.
 //! - [`hooks`]: what a push to an embedded repository meets.
 
 mod boot;
@@ -23,6 +24,7 @@ pub mod registry;
 pub mod role;
 pub mod sync;
 pub mod tenant;
+pub mod webhook;
 
 use bitbuilder_host::paths::HostRoot;
 use bitbuilder_host::systemd::SystemdHost;
@@ -61,6 +63,7 @@ fn run(role: Role) -> Result<ExitCode> {
         Role::Request { name, trigger } => sync::request(&host, &name, &trigger)?,
         Role::Health(Health::Check { machine }) => health::check(&host, &machine, console)?,
         Role::Health(Health::Wait { tenant, workload }) => health::wait(&host, &tenant, &workload)?,
+        Role::Webhook => webhook::run(&host, console)?,
         Role::Discover => discover::run(&host, console)?,
         Role::Enter(entry) => return enter::run(&entry),
         Role::PreReceive => hooks::pre_receive::run(&host, console)?,

@@ -26,6 +26,7 @@ Usage: agent ROLE [ARGUMENT...], or by a link that is called as the role.
                                     operator:UID, reload, health
   git-sync --requests               a pass for everybody who asked for one (bitbuilder-requests)
   sync-request NAME WORD            asks for one, for a tenant or `system` (bitbuilder-path@)
+  webhook                           one delivery of a forge, on standard input (bitbuilder-webhook@)
   tenant-health check MACHINE       one health check (tenant-health@)
   tenant-health wait TENANT WORKLOAD
                                     until a workload is healthy
@@ -68,6 +69,8 @@ pub enum Role {
         /// Who or what asks.
         trigger: Trigger,
     },
+    /// `webhook`.
+    Webhook,
     /// `tenant-health`.
     Health(Health),
     /// `tenant-discover`.
@@ -137,6 +140,7 @@ fn is_role(name: &str) -> bool {
             | "tenant-rollback"
             | "git-sync"
             | "sync-request"
+            | "webhook"
             | "tenant-health"
             | "tenant-discover"
             | "enter"
@@ -172,6 +176,7 @@ fn role_with(role: &str, words: &[&str]) -> Result<Role> {
             _ => Err(usage(role, "NAME WORD")),
         },
         "tenant-health" => health(words).map(Role::Health),
+        "webhook" => plain(Role::Webhook),
         "tenant-discover" => plain(Role::Discover),
         "enter" => Entry::parse(words).map(Role::Enter),
         "pre-receive" => plain(Role::PreReceive),
@@ -288,6 +293,7 @@ mod tests {
             (&["git-sync", "--trigger"], 2),
             (&["git-sync", "--trigger", "nobody"], 2),
             (&["pre-receive", "x"], 2),
+            (&["webhook", "x"], 2),
             (&["git-sync", "--requests", "shop"], 2),
             (&["sync-request", "shop"], 2),
             (&["sync-request", "../x", "path"], 3),

@@ -177,7 +177,7 @@ impl From<PassError> for CommandError {
             PassError::UnknownTenant { .. } => {
                 (Exit::Failed, Some("`bbctl tenant list` shows the registry"))
             }
-            PassError::Generation { .. } => (Exit::Failed, None),
+            PassError::Generation { .. } | PassError::Secret { .. } => (Exit::Failed, None),
         };
         Self::new(exit, error, hint.map(str::to_owned).into_iter().collect())
     }

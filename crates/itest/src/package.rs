@@ -22,6 +22,7 @@ pub const ROLES: &[&str] = &[
     "tenant-rollback",
     "git-sync",
     "sync-request",
+    "webhook",
     "tenant-health",
     "tenant-discover",
     "enter",

@@ -1,4 +1,4 @@
-//! What opens a repository: files of the system repository, secrets only as ciphertext.
+//! What opens a repository, and what a forge signs with: files of the system repository, secrets only as ciphertext.
 
 use super::decode::{At, Cx, written};
 use super::facts::Facts;
@@ -69,7 +69,7 @@ pub(crate) fn access(
 }
 
 /// The file of a secret. Its name is that of the credential: `systemd-creds encrypt` takes it from there.
-fn secret(
+pub(crate) fn secret(
     doc: Option<At<CredentialDoc>>,
     facts: &mut Facts<'_>,
     cx: &mut Cx<'_>,

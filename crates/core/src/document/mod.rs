@@ -32,6 +32,7 @@ mod template;
 mod tenant;
 mod topology;
 mod user;
+mod webhooks;
 mod wireguard;
 mod workload;
 

@@ -1,9 +1,11 @@
 //! `.gitops/config.yaml`: rules for the whole host, with defaults for what is not written.
 
 use super::decode::{At, Cx, Table, words, written};
+use super::facts::Facts;
 use super::scalar::{GitRef, GitUrl, IfName, Int, Line, Subnet6};
 use super::source::Span;
 use super::value;
+use super::webhooks::{WebhooksDoc, webhooks};
 use crate::model::{
     Degraded, Drift, DriftPolicy, HealthPolicy, Millis, Name, Notification, Policy, Pools, Quota,
     Retention, Storage, Subnet4, Sync, TemplateSource, Verify, VerifyCommits,
@@ -56,6 +58,8 @@ written! {
         optional "health" health: HealthDoc,
         /// What is done when a tenant differs from its generation without a new commit.
         optional "drift" drift: DriftDoc,
+        /// Where deliveries of forges are received; nowhere by default.
+        optional "webhooks" webhooks: WebhooksDoc,
     }
 }
 
@@ -238,11 +242,12 @@ pub fn default_policy() -> Policy {
         drift: Drift {
             policy: DriftPolicy::Report,
         },
+        webhooks: None,
     }
 }
 
 /// The policy that `doc` says, defaults filled in.
-pub(crate) fn policy(doc: PolicyDoc, cx: &mut Cx<'_>) -> Policy {
+pub(crate) fn policy(doc: PolicyDoc, facts: &mut Facts<'_>, cx: &mut Cx<'_>) -> Policy {
     let mut policy = default_policy();
     if let Some(doc) = doc.sync {
         sync(&doc.value, &mut policy.sync, cx);
@@ -281,6 +286,8 @@ pub(crate) fn policy(doc: PolicyDoc, cx: &mut Cx<'_>) -> Policy {
     if let Some(doc) = doc.drift {
         policy.drift.policy = value(doc.value.policy, policy.drift.policy);
     }
+    let receiver = doc.webhooks;
+    policy.webhooks = receiver.and_then(|doc| webhooks(doc.value, facts, cx));
     policy
 }
 

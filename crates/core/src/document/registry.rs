@@ -1,11 +1,12 @@
 //! `tenants/registry.json`: the tenants of the host and what they may use.
 
-use super::access::{AccessDoc, access};
+use super::access::{AccessDoc, access, secret};
 use super::decode::{At, Cx, written};
 use super::facts::Facts;
 use super::policy::{VerifyDoc, verify};
 use super::scalar::{Count, GitRef, GitUrl, Int, Line};
 use super::value;
+use super::workload::CredentialDoc;
 use crate::model::{
     Access, Allow, Bytes, Limits, MilliCores, Name, NetworkMode, PortRange, Registration,
 };
@@ -42,6 +43,8 @@ written! {
         optional "placement" placement: Vec<At<Line>>,
         /// What opens its repository.
         optional "access" access: AccessDoc,
+        /// What deliveries of its forge are signed with, in ciphertext; the policy's secret by default.
+        optional "webhook" webhook: CredentialDoc,
     }
 }
 
@@ -153,6 +156,7 @@ fn registration(
     let access = doc.access.map_or_else(Access::default, |access_doc| {
         access(access_doc, doc.repository.as_ref(), facts, cx)
     });
+    let webhook = secret(doc.webhook, facts, cx);
     let verify = doc.verify.map(|doc| verify(doc.value, cx));
     let placement = doc.placement.into_iter().flat_map(|list| list.value);
     let placement = placement.filter_map(|tag| machine_tag(tag, cx)).collect();
@@ -177,6 +181,7 @@ fn registration(
         verify,
         placement,
         access,
+        webhook,
     })
 }
 

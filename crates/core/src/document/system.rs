@@ -19,7 +19,7 @@ pub fn read_system(tree: &Tree) -> Checked<System> {
     let mut facts = Facts::new(tree, BTreeMap::new());
     let policy = if tree.entries.contains_key(".gitops/config.yaml") {
         repository.document(".gitops/config.yaml", |doc: PolicyDoc, cx| {
-            Some(policy(doc, cx))
+            Some(policy(doc, &mut facts, cx))
         })
     } else {
         Some(default_policy())

@@ -4,7 +4,7 @@ use super::{Bytes, MilliCores, Millis, Name, NetworkMode, Protocol};
 use crate::finding::Origin;
 use crate::signature::KeyRing;
 use serde::{Deserialize, Serialize};
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// A checked system repository.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +45,9 @@ pub struct Registration {
     /// What opens the tenant repository.
     #[serde(default, skip_serializing_if = "Access::is_empty")]
     pub access: Access,
+    /// Ciphertext of what its forge signs deliveries with: a file of the system repository.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub webhook: Option<String>,
 }
 
 /// What opens a repository: files of the system repository.
@@ -172,6 +175,20 @@ pub struct Policy {
     /// What is done about drift.
     #[serde(default)]
     pub drift: Drift,
+    /// Where deliveries of forges are received.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub webhooks: Option<Webhooks>,
+}
+
+/// Where deliveries of forges are received.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Webhooks {
+    /// Address of the host.
+    pub address: IpAddr,
+    /// TCP port.
+    pub port: u16,
+    /// Ciphertext of the secret of all who have none of their own: a file of the system repository.
+    pub secret: Option<String>,
 }
 
 /// What a generation that was deployed has to show, and what is done when it does not.

@@ -39,6 +39,7 @@ pub fn inputs_hash(inputs: &Inputs<'_>) -> String {
     let registration = Registration {
         origin: Origin::default(),
         access: Access::default(),
+        webhook: None,
         ..inputs.registration.clone()
     };
     // Derived `Debug` cannot fail, says everything that the types hold, and keeps the order of sorted maps.
@@ -82,6 +83,7 @@ mod tests {
             verify: None,
             placement: Vec::new(),
             access: Access::default(),
+            webhook: None,
         }
     }
 
@@ -110,6 +112,7 @@ mod tests {
             drift: Drift {
                 policy: DriftPolicy::Report,
             },
+            webhooks: None,
         }
     }
 

@@ -112,6 +112,7 @@ fn registration(tenant: &DesiredTenant) -> Registration {
         verify: None,
         placement: Vec::new(),
         access: Access::default(),
+        webhook: None,
     }
 }
 

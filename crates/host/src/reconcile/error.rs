@@ -41,6 +41,14 @@ pub enum PassError {
         /// Why not.
         reason: String,
     },
+    /// A secret of the receiver of webhooks is of no use.
+    #[error("the webhook secret of {target} is not used: {reason}")]
+    Secret {
+        /// Whose: a tenant's id, or `*`.
+        target: String,
+        /// Why.
+        reason: String,
+    },
     /// The host failed.
     #[error(transparent)]
     Host(#[from] HostError),

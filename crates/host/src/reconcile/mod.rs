@@ -38,6 +38,7 @@ mod trust;
 mod units;
 mod waiting;
 pub(crate) mod watch;
+mod webhooks;
 
 pub use crate::events::{HistoryEntry, HistoryEvent};
 pub use error::PassError;

@@ -2,17 +2,20 @@
 //! of what was done is remembered last, so that whatever interrupts it, the next pass does it again.
 
 use super::init::{HostConfig, read_config};
+use super::webhooks;
 use super::{PassError, Revision, SystemState};
 use crate::atomic;
 use crate::disk;
 use crate::host::{Host, HostError};
 use crate::paths::HostRoot;
 use crate::source::local_refs;
-use bitbuilder_core::sync::units::{BOOT, HostUnits, REQUESTS, SYSTEM, Watch};
+use bitbuilder_core::sync::units::{BOOT, HostUnits, REQUESTS, Receiver, SYSTEM, WEBHOOKS, Watch};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+/// Where the files are.
+const DIRECTORY: &str = "/var/lib/bitbuilder/units";
 /// Units of the host that are started and stopped here.
 const OURS: [&str; 3] = [
     "bitbuilder-path@*.path",
@@ -27,20 +30,30 @@ pub(super) fn converge(host: &dyn Host, revision: &Revision) -> Result<(), PassE
         return Ok(());
     };
     let watches = watches(root, &config, revision);
-    let units = HostUnits::render(&revision.system.policy.sync, &watches)
-        .map_err(|error| HostError::damaged(&directory(root), error.to_string()))?;
+    let mut receiver = webhooks::receiver(root, revision)?;
+    let render = |receiver: Option<&Receiver>| {
+        HostUnits::render(&revision.system.policy.sync, &watches, receiver, DIRECTORY)
+            .map_err(|error| HostError::damaged(&directory(root), error.to_string()))
+    };
     let mut state = SystemState::read(root)?;
+    let units = render(receiver.as_ref())?;
     let wanted = (!units.is_empty()).then(|| units.digest());
     if state.units == wanted {
         return Ok(());
     }
-    change(host, &units)?;
+    // One secret that does not open must not keep the deliveries of the others from being received.
+    let opened = match &mut receiver {
+        Some(receiver) => webhooks::keep_usable(host, receiver),
+        None => Ok(()),
+    };
+    change(host, &render(receiver.as_ref())?)?;
+    opened?;
     state.units = wanted;
     Ok(state.write(root)?)
 }
 
 fn directory(root: &HostRoot) -> PathBuf {
-    root.state().join("units")
+    root.join(DIRECTORY)
 }
 
 /// Repositories on this host that somebody else writes to: the embedded ones tell us themselves.
@@ -113,16 +126,26 @@ fn write(directory: &Path, units: &HostUnits) -> Result<(), HostError> {
         atomic::write(&directory.join(path), text.as_bytes(), 0o644)?;
     }
     atomic::write(&directory.join(BOOT), units.boot().as_bytes(), 0o644)?;
-    let wanted = |name: &str| {
-        let prefix = format!("system/{name}/");
-        units.files.keys().any(|path| path.starts_with(&prefix))
-    };
-    let system = directory.join("system");
-    for entry in fs::read_dir(&system).into_iter().flatten().flatten() {
-        let stale = entry.file_name().to_str().is_none_or(|name| !wanted(name));
-        if stale {
-            disk::remove_tree(&entry.path())?;
+    for below in ["system", "credentials"] {
+        for entry in fs::read_dir(directory.join(below))
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
+            let name = entry.file_name();
+            let place = format!("{below}/{}", name.to_string_lossy());
+            let mut files = units.files.keys();
+            let is_wanted = |path: &String| {
+                let rest = path.strip_prefix(&place);
+                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            };
+            if !files.any(is_wanted) {
+                disk::remove_tree(&entry.path())?;
+            }
         }
     }
-    Ok(())
+    match units.files.contains_key(WEBHOOKS) {
+        true => Ok(()),
+        false => disk::remove_tree(&directory.join(WEBHOOKS)),
+    }
 }

@@ -18,7 +18,7 @@ pub(super) const SYSTEMD: u32 = 262;
 const CONTROLLERS: &str = "cpuset cpu io memory pids\n";
 
 /// Our units.
-const UNITS: [(&str, &str); 15] = [
+const UNITS: [(&str, &str); 17] = [
     unit!("bitbuilder-discover.service"),
     unit!("bitbuilder-online.service"),
     unit!("bitbuilder-path@.path"),
@@ -28,6 +28,8 @@ const UNITS: [(&str, &str); 15] = [
     unit!("bitbuilder-sync.service"),
     unit!("bitbuilder-sync.timer"),
     unit!("bitbuilder-sync@.service"),
+    unit!("bitbuilder-webhook.socket"),
+    unit!("bitbuilder-webhook@.service"),
     unit!("setup-tenant@.service"),
     unit!("tenant-health@.service"),
     unit!("tenant-health@.timer"),

@@ -177,6 +177,7 @@ fn registration() -> Registration {
         verify: None,
         placement: Vec::new(),
         access: Access::default(),
+        webhook: None,
     }
 }
 
@@ -205,6 +206,7 @@ fn policy() -> Policy {
         drift: Drift {
             policy: DriftPolicy::Report,
         },
+        webhooks: None,
     }
 }
 

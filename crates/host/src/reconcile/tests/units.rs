@@ -4,6 +4,7 @@ use super::{World, only};
 use crate::host::Host;
 use crate::reconcile::{Options, SystemState};
 use crate::sim::{Call, Faults};
+use base64ct::{Base64, Encoding};
 use std::fs;
 
 const POLICY: &str = ".gitops/config.yaml";
@@ -74,6 +75,71 @@ fn repositories_on_this_host_are_watched_while_they_are_registered() {
     assert_eq!(up(&world), [false, true, true]);
     world.host.reboot().unwrap();
     assert_eq!(up(&world), [false, true, true]);
+}
+
+#[test]
+fn deliveries_are_received_where_the_policy_says() {
+    let world = World::new(&["one", "two"]);
+    let secret = |content: &str| Base64::encode_string(format!("{content:<60}").as_bytes());
+    let broken = format!("{}AB", "QUJD".repeat(32));
+    let policy = "webhooks: { port: 8088, secret: { encrypted: access/all } }\n";
+    world.commit(
+        "system",
+        &[
+            (POLICY, policy),
+            ("access/all", &secret("of all")),
+            ("access/forge", &secret("of one")),
+            ("access/broken", &broken),
+            ("access/else/forge", &secret("of two")),
+        ],
+    );
+    let register = |of_two: &str| {
+        let webhook = |file: &str| serde_json::json!({ "webhook": { "encrypted": file } });
+        world.register_with(&[("one", webhook("access/forge")), ("two", webhook(of_two))]);
+        world.pass(&Options::default())
+    };
+    let list = || {
+        let path = "/var/lib/bitbuilder/units/webhooks";
+        fs::read_to_string(world.host.root().join(path)).ok()
+    };
+    let loaded = || {
+        let path = "/var/lib/bitbuilder/units/credentials";
+        let entries = fs::read_dir(world.host.root().join(path));
+        let names = entries
+            .into_iter()
+            .flatten()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let mut names: Vec<_> = names.collect();
+        names.sort();
+        names
+    };
+    // One that does not open is said at each pass, and the others are in force.
+    for (of_two, reason) in [
+        ("access/broken", "--name=broken"),
+        ("access/else/forge", "another one is called `forge`"),
+    ] {
+        for _ in 0..2 {
+            let error = register(of_two).system.error.unwrap();
+            assert!(
+                error.contains("secret of two") && error.contains(reason),
+                "{error}"
+            );
+        }
+        assert_eq!(list().as_deref(), Some("*\tall\none\tforge\n"));
+        assert_eq!(loaded(), ["all", "forge"]);
+    }
+    assert!(is_active(&world, "bitbuilder-webhook.socket"));
+    assert_eq!(register("access/all").system.error, None);
+    assert_eq!(list().as_deref(), Some("*\tall\none\tforge\ntwo\tall\n"));
+    world.host.reboot().unwrap();
+    assert!(is_active(&world, "bitbuilder-webhook.socket"));
+    assert!(is_linked(&world, "bitbuilder-webhook@.service.d"));
+
+    world.commit("system", &[(POLICY, "{}\n")]);
+    world.pass(&Options::default());
+    assert!(!is_active(&world, "bitbuilder-webhook.socket"));
+    assert!(!is_linked(&world, "bitbuilder-webhook.socket.d"));
+    assert_eq!((list(), loaded().len()), (None, 0));
 }
 
 #[test]

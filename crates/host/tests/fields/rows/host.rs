@@ -13,7 +13,15 @@ const SIGNERS: [&str; 2] = [
 const WEB: &str = "containers/web/config.yaml";
 
 pub(super) fn rows() -> Vec<Row> {
-    [registry(), access(), allow(), policy(), template()].concat()
+    [
+        registry(),
+        access(),
+        webhooks(),
+        allow(),
+        policy(),
+        template(),
+    ]
+    .concat()
 }
 
 fn registry() -> Vec<Row> {
@@ -131,6 +139,44 @@ fn access() -> Vec<Row> {
             "access/key",
         ),
         with("tenants[].access.ca", https, "ca", "access/ca.pem"),
+    ]
+}
+
+/// Deliveries of forges.
+fn webhooks() -> Vec<Row> {
+    let set = |document, field, path, pointer, value: Value| {
+        row(document, field)
+            .set(path, pointer, value)
+            .write("access/forge", &access_file("access/key"))
+            .elsewhere("`bitbuilder-webhook.socket` and its service follow it")
+    };
+    let port = json!({ "port": 8088 });
+    vec![
+        set("policy", "webhooks.port", POLICY, "/webhooks", port.clone()),
+        set(
+            "policy",
+            "webhooks.address",
+            POLICY,
+            "/webhooks/address",
+            json!("::1"),
+        )
+        .first(POLICY, "/webhooks", port.clone()),
+        set(
+            "policy",
+            "webhooks.secret.encrypted",
+            POLICY,
+            "/webhooks/secret",
+            json!({ "encrypted": "access/forge" }),
+        )
+        .first(POLICY, "/webhooks", port.clone()),
+        set(
+            "registry",
+            "tenants[].webhook.encrypted",
+            REGISTRY,
+            "/tenants/0/webhook",
+            json!({ "encrypted": "access/forge" }),
+        )
+        .first(POLICY, "/webhooks", port),
     ]
 }
 
