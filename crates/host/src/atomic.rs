@@ -38,8 +38,13 @@ pub fn write(path: &Path, content: &[u8], mode: u32) -> Result<Written, HostErro
     let directory = parent(path)?;
     make_directories(directory)?;
     let temporary = temporary_name(path);
-    disk::create(&temporary, content, mode)?;
-    disk::rename(&temporary, path)?;
+    let placed =
+        disk::create(&temporary, content, mode).and_then(|()| disk::rename(&temporary, path));
+    if placed.is_err() {
+        // Nobody would look for it. What cannot be deleted either, the next write replaces.
+        let _ = disk::remove_file(&temporary);
+    }
+    placed?;
     disk::sync_directory(directory)?;
     Ok(match before {
         Err(error) if error.kind() == ErrorKind::NotFound => Written::Created,

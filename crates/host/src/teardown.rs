@@ -33,15 +33,14 @@ pub(crate) fn erase(host: &dyn Host, id: &Name, units: &[String]) -> Result<bool
     refuse_mounted(host, id)?;
     host.reset_failed(units)?;
     watch::end(host, id)?;
-    let mut left = leftovers(host.root(), id)?;
-    left.extend(runtime(host.root(), id)?);
+    let left = leftovers(host.root(), id)?;
     for path in &left {
         disk::remove_tree(path)?;
     }
     Ok(!left.is_empty())
 }
 
-/// What [`erase`] would delete in the tenant's directory.
+/// What [`erase`] would delete.
 ///
 /// # Errors
 /// When a directory is unreadable.
@@ -56,6 +55,7 @@ pub(crate) fn leftovers(root: &HostRoot, id: &Name) -> Result<Vec<PathBuf>, Host
         let parts = parts.into_iter().filter(|path| !is_named(path, WRITTEN));
         found.extend(parts);
     }
+    found.extend(runtime(root, id)?);
     Ok(found)
 }
 

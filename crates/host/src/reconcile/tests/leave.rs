@@ -2,6 +2,7 @@
 
 use super::{WEB, World, container, find, name, silent};
 use crate::disk::crash;
+use crate::disk::fault::{self, Fault};
 use crate::events;
 use crate::host::Host;
 use crate::reconcile::{HistoryEvent, Options, PassError, TenantState, Verdict, left, pass, purge};
@@ -432,6 +433,69 @@ fn kill_each(step: usize, world: &mut World, act: &dyn Fn(&World), end: &dyn Fn(
     assert!(kills > 5, "only {kills} kills: the effects are not counted");
 }
 
+/// Lets each operation of a pass on the disk fail once; after each, passes on a sound disk lead to `end`.
+fn fail_each(world: &mut World, end: &dyn Fn(&World)) {
+    let plan = Options {
+        plan_only: true,
+        ..Options::default()
+    };
+    world.pass(&plan);
+    // No fetch: Git's own files are Git's to keep whole.
+    let local = Options {
+        fetch: false,
+        ..Options::default()
+    };
+    let snapshot = Snapshot::of(world);
+    let two = world.invocation("two-web");
+    for at in 0.. {
+        snapshot.restore(world);
+        let act = || pass(&world.host, &local, &mut silent);
+        let (_, operations) = fault::with(Fault::Broken, at..at + 1, act);
+        for _ in 0..2 {
+            pass(&world.host, &local, &mut silent).unwrap();
+        }
+        end(world);
+        assert_eq!(world.invocation("two-web"), two, "operation {at}");
+        if at > operations {
+            break;
+        }
+    }
+}
+
+fn assert_removed(world: &World) {
+    assert_eq!(traces(world, "one"), [] as [&str; 0]);
+    let kept = [
+        "containers/web/upper/motd",
+        "state.json",
+        "volumes/data/orders",
+    ];
+    assert_eq!(home(world, "one"), kept);
+    assert!(allocation(world, "one").unwrap().released.is_some());
+}
+
+fn assert_purged(world: &World) {
+    let tenants = tree(&world.host.root().tenants());
+    let mut left = tenants.keys().filter(|path| !path.starts_with("two"));
+    assert_eq!(left.next(), None);
+    assert_eq!(allocation(world, "one"), None);
+}
+
+#[test]
+fn a_removal_on_a_disk_that_fails_is_finished() {
+    let mut world = deployed();
+    world.register(&["two"]);
+    fail_each(&mut world, &assert_removed);
+}
+
+#[test]
+fn a_purge_on_a_disk_that_fails_is_finished() {
+    let mut world = deployed();
+    world.register(&["two"]);
+    world.sync("one");
+    hold_clock(&world, 1_000_000_000 + 31 * DAY);
+    fail_each(&mut world, &assert_purged);
+}
+
 #[test]
 fn a_removal_that_is_killed_anywhere_is_finished() {
     let mut world = deployed();
@@ -440,16 +504,7 @@ fn a_removal_that_is_killed_anywhere_is_finished() {
         1,
         &mut world,
         &|world| drop(pass(&world.host, &Options::default(), &mut silent)),
-        &|world| {
-            assert_eq!(traces(world, "one"), [] as [&str; 0]);
-            let kept = [
-                "containers/web/upper/motd",
-                "state.json",
-                "volumes/data/orders",
-            ];
-            assert_eq!(home(world, "one"), kept);
-            assert!(allocation(world, "one").unwrap().released.is_some());
-        },
+        &assert_removed,
     );
 }
 
@@ -463,15 +518,7 @@ fn a_purge_that_is_killed_anywhere_is_finished() {
         1,
         &mut world,
         &|world| drop(pass(&world.host, &Options::default(), &mut silent)),
-        &|world| {
-            let tenants = world.host.root().tenants();
-            let left: Vec<_> = tree(&tenants)
-                .into_keys()
-                .filter(|path| !path.starts_with("two"))
-                .collect();
-            assert_eq!(left, [] as [PathBuf; 0]);
-            assert_eq!(allocation(world, "one"), None);
-        },
+        &assert_purged,
     );
 }
 
