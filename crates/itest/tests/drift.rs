@@ -32,7 +32,10 @@ fn deployed(name: &str) -> TestHost {
 fn deployed_with(name: &str, more: &[(&str, &str)]) -> TestHost {
     let host = TestHost::new(name);
     host.init();
-    host.push_ok("system", Repository::system(&["pair"]).path());
+    let system = Repository::system(&["pair"]);
+    // A health check that fails for want of a link is nobody's reason to try again what was deployed.
+    system.write(".gitops/config.yaml", "health: { window: 1s }\n");
+    host.push_ok("system", system.path());
     let pair = Repository::tenant("pair");
     let serve = "exec busybox httpd -f -p 80 -h /srv";
     let web = "health: { tcp: 80, interval: 1s }\nresources: { cpu: 0.5, memory: 128M, tasks: 64 }\n\
@@ -53,6 +56,9 @@ fn deployed_with(name: &str, more: &[(&str, &str)]) -> TestHost {
     }
     host.push_ok("pair", pair.path());
     wait_healthy(&host, "pair");
+    host.wait_for("its window is over", || {
+        common::status(&host, "pair")["window"].is_null()
+    });
     // Passes happen when the test asks for them.
     host.exec_ok(["systemctl", "stop", "bitbuilder-sync.timer"]);
     host
