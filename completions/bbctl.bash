@@ -16,8 +16,14 @@ _bbctl() {
             ",$1")
                 cmd="bbctl"
                 ;;
+            bbctl,apply)
+                cmd="bbctl__subcmd__apply"
+                ;;
             bbctl,completions)
                 cmd="bbctl__subcmd__completions"
+                ;;
+            bbctl,confirm)
+                cmd="bbctl__subcmd__confirm"
                 ;;
             bbctl,doctor)
                 cmd="bbctl__subcmd__doctor"
@@ -82,8 +88,14 @@ _bbctl() {
             bbctl,validate)
                 cmd="bbctl__subcmd__validate"
                 ;;
+            bbctl__subcmd__help,apply)
+                cmd="bbctl__subcmd__help__subcmd__apply"
+                ;;
             bbctl__subcmd__help,completions)
                 cmd="bbctl__subcmd__help__subcmd__completions"
+                ;;
+            bbctl__subcmd__help,confirm)
+                cmd="bbctl__subcmd__help__subcmd__confirm"
                 ;;
             bbctl__subcmd__help,doctor)
                 cmd="bbctl__subcmd__help__subcmd__doctor"
@@ -251,7 +263,7 @@ _bbctl() {
 
     case "${cmd}" in
         bbctl)
-            opts="-h -V --sim --color --help --version new validate plan sync status drift history rollback suspend resume events logs shell explain schema doctor tenant host template completions simulate help"
+            opts="-h -V --sim --color --help --version new validate plan sync status drift history apply confirm rollback suspend resume events logs shell explain schema doctor tenant host template completions simulate help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -272,8 +284,64 @@ _bbctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        bbctl__subcmd__apply)
+            opts="-h --try --commit --ref --json --sim --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --try)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ref)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --commit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sim)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         bbctl__subcmd__completions)
             opts="-h --sim --color --help bash elvish fish powershell zsh"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --sim)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        bbctl__subcmd__confirm)
+            opts="-h --sim --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -383,7 +451,7 @@ _bbctl() {
             return 0
             ;;
         bbctl__subcmd__help)
-            opts="new validate plan sync status drift history rollback suspend resume events logs shell explain schema doctor tenant host template completions simulate help"
+            opts="new validate plan sync status drift history apply confirm rollback suspend resume events logs shell explain schema doctor tenant host template completions simulate help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -396,7 +464,35 @@ _bbctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        bbctl__subcmd__help__subcmd__apply)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         bbctl__subcmd__help__subcmd__completions)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        bbctl__subcmd__help__subcmd__confirm)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

@@ -12,11 +12,13 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
 
-/// Gives `id` its first generation. A tenant that has one starts from it: no remote is asked.
+/// Gives `id` its first generation. A tenant that has one starts from it: no remote is asked. One that was on trial when
+/// the host went down is left first.
 ///
 /// # Errors
 /// When the tenant is not in the registry, its repository is not accepted, or the host fails.
 pub fn provision(host: &dyn Host, id: &Name, console: &Console) -> Result {
+    reconcile::end_stale(host, id)?;
     if generations::current(host.root(), id)?.is_some() {
         registry::registration(host, id)?;
         return Ok(());

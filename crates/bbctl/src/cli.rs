@@ -1,8 +1,8 @@
 //! What can be typed.
 
 use crate::command::{
-    completions, doctor, drift, events, explain, history, host, logs, new, plan, resume, rollback,
-    schema, shell, simulate, status, suspend, sync, template, tenant, validate,
+    apply, completions, confirm, doctor, drift, events, explain, history, host, logs, new, plan,
+    resume, rollback, schema, shell, simulate, status, suspend, sync, template, tenant, validate,
 };
 use crate::context::Context;
 use crate::error::{CommandError, Exit};
@@ -77,6 +77,8 @@ pub(crate) enum Command {
     Status(status::Status),
     Drift(drift::Drift),
     History(history::History),
+    Apply(apply::Apply),
+    Confirm(confirm::Confirm),
     Rollback(rollback::Rollback),
     Suspend(suspend::Suspend),
     Resume(resume::Resume),
@@ -103,6 +105,8 @@ impl Command {
             Self::Status(command) => command.run(context),
             Self::Drift(command) => command.run(context),
             Self::History(command) => command.run(context),
+            Self::Apply(command) => command.run(context),
+            Self::Confirm(command) => command.run(context),
             Self::Rollback(command) => command.run(context),
             Self::Suspend(command) => command.run(context),
             Self::Resume(command) => command.run(context),

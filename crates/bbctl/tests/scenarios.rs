@@ -42,8 +42,10 @@ scenarios! {
     signatures: "tests/scenarios/signatures.md",
     about_signatures: "docs/signatures.md",
     about_drift: "docs/drift.md",
+    trial: "tests/scenarios/trial.md",
     operator: "docs/operator.md",
     tenant: "docs/tenant.md",
+    health_page: "docs/health.md",
     changes: "docs/changes.md",
 
 

@@ -4,6 +4,7 @@ use crate::boot::{self, Generator};
 use crate::names::Names;
 use crate::output::{self, Output};
 use crate::registry::{self, Tenant};
+use crate::trials::Trials;
 use crate::{file, host, names};
 use rustix::fd::OwnedFd;
 use rustix::fs::{AtFlags, CWD};
@@ -102,7 +103,12 @@ pub fn generate(
             Ok(registry) => {
                 // Without the directory, no tenant has a generation.
                 if let Ok(home) = file::directory(&root, TENANTS) {
-                    let generations = Generations { generator, home };
+                    let trials = Trials::read(&root);
+                    let generations = Generations {
+                        generator,
+                        home,
+                        trials,
+                    };
                     generations.place_all(&registry.tenants, &normal, report);
                 }
             }
@@ -123,6 +129,7 @@ struct Generations {
     generator: Generator,
     /// `/var/lib/tenants/`.
     home: OwnedFd,
+    trials: Trials,
 }
 
 impl Generations {
@@ -181,7 +188,8 @@ impl Generations {
         output: &mut Output<'_>,
     ) -> Result<(), String> {
         let names = Names::new(id).ok_or("this is not the id of a tenant")?;
-        let path = [id, "/current/", self.generator.file()].concat();
+        let directory = self.trials.directory(id)?;
+        let path = [id, "/", directory, "/", self.generator.file()].concat();
         let at = |what: &dyn fmt::Display| format!("/{TENANTS}/{path}: {what}");
         match file::open(&self.home, path.as_str()) {
             Err(Errno::NOENT) if self.is_new(id) => return Ok(()),
@@ -191,7 +199,7 @@ impl Generations {
         let links = boot::check(self.generator, text, &names)
             .map_err(|(line, reason)| at(&format_args!("line {line}: {reason}")))?;
         output
-            .place(id, links)
+            .place(id, directory, links)
             .map_err(|(link, error)| format!("{link}: {error}"))
     }
 

@@ -6,6 +6,7 @@
 //! - [`names`]: the units that a tenant may own; nothing else of the host can be shadowed.
 //! - [`host`]: links that the host's own units get.
 //! - [`output`]: links in the generator directory, a tenant's all or none.
+//! - [`trials`]: generations that an earlier start of the host was trying.
 //! - [`generate()`]: all of it for every tenant. [`log`]: what went wrong, in the kernel's log. [`main()`]: the program.
 
 mod boot;
@@ -16,6 +17,7 @@ mod log;
 mod names;
 mod output;
 mod registry;
+mod trials;
 
 pub use boot::Generator;
 pub use generate::{Trouble, generate};

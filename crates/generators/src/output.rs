@@ -39,10 +39,16 @@ impl<'d> Output<'d> {
         }
     }
 
-    /// Makes all links of tenant `id`, or none: the path of the one that could not be made comes with the error.
-    pub(crate) fn place<'a>(&mut self, id: &str, links: Links<'a>) -> Result<(), (&'a str, Errno)> {
+    /// Makes all links of tenant `id` into its `generation`, or none: the path of the one that could not be made comes
+    /// with the error.
+    pub(crate) fn place<'a>(
+        &mut self,
+        id: &str,
+        generation: &str,
+        links: Links<'a>,
+    ) -> Result<(), (&'a str, Errno)> {
         for (index, link) in links.iter().enumerate() {
-            if let Err(error) = self.link(id, link) {
+            if let Err(error) = self.link(id, generation, link) {
                 self.undo(links.iter().take(index));
                 return Err((link.path, error));
             }
@@ -56,13 +62,13 @@ impl<'d> Output<'d> {
         rustix::fs::symlinkat(target, self.directory, path)
     }
 
-    fn link(&mut self, id: &str, link: Link<'_>) -> Result<(), Errno> {
+    fn link(&mut self, id: &str, generation: &str, link: Link<'_>) -> Result<(), Errno> {
         self.prepare(link.path)?;
         match link.target {
             Target::Shipped(target) => rustix::fs::symlinkat(target, self.directory, link.path),
             Target::Own(target) => {
                 self.target.clear();
-                for part in [TENANTS, id, "/current/", target] {
+                for part in [TENANTS, id, "/", generation, "/", target] {
                     self.target.push_str(part);
                 }
                 rustix::fs::symlinkat(self.target.as_str(), self.directory, link.path)

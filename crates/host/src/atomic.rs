@@ -62,6 +62,7 @@ pub fn write_link(link: &Path, target: &Path) -> Result<Written, HostError> {
         return Ok(Written::Unchanged);
     }
     let directory = parent(link)?;
+    make_directories(directory)?;
     let temporary = temporary_name(link);
     disk::remove_file(&temporary)?;
     disk::symlink(target, &temporary)?;

@@ -90,6 +90,26 @@ pub enum HistoryEvent {
         /// Why.
         reason: String,
     },
+    /// A generation became current for a while.
+    Trial {
+        /// Its number.
+        generation: u64,
+        /// Seconds since the epoch at which it is left.
+        until: u64,
+    },
+    /// What was on trial stays.
+    Confirmed {
+        /// Its number.
+        generation: u64,
+    },
+    /// What was on trial was left.
+    Reverted {
+        /// Its number.
+        generation: u64,
+        /// Why, when the host did it; `None` is an operator's.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
     /// Passes leave it alone from now on.
     Suspended {
         /// What the operator said.

@@ -93,6 +93,26 @@ impl HostRoot {
         self.runtime().join("window").join(format!("{id}.json"))
     }
 
+    /// Links to the generations that trials go back to.
+    pub fn trials(&self) -> PathBuf {
+        self.state().join("trials")
+    }
+
+    /// The link of one trial: while it exists, what is current is not what the host starts with.
+    pub fn trial(&self, id: &Name) -> PathBuf {
+        self.trials().join(id.as_str())
+    }
+
+    /// That this start of the host has made the trial.
+    pub fn trial_mark(&self, id: &Name) -> PathBuf {
+        self.runtime().join("trial").join(format!("{id}.json"))
+    }
+
+    /// What the manager was asked to start later.
+    pub fn armed(&self, id: &Name) -> PathBuf {
+        self.runtime().join("armed").join(format!("{id}.json"))
+    }
+
     /// Directory of networkd's runtime configuration.
     pub fn network(&self) -> PathBuf {
         self.join("/run/systemd/network")

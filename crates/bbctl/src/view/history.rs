@@ -1,6 +1,7 @@
 //! What happened, in a few words.
 
 use super::short;
+use super::time::utc;
 use crate::ui::Style;
 use bitbuilder_host::reconcile::HistoryEvent;
 
@@ -40,6 +41,22 @@ pub(crate) fn words(event: &HistoryEvent) -> (&'static str, Style, String) {
             match reason {
                 Some(reason) => format!("generation {from} -> {to}: {reason}"),
                 None => format!("generation {from} -> {to}"),
+            },
+        ),
+        HistoryEvent::Trial { generation, until } => (
+            "trial",
+            Style::Warn,
+            format!("generation {generation} until {}", utc(*until)),
+        ),
+        HistoryEvent::Confirmed { generation } => {
+            ("confirmed", Style::Good, format!("generation {generation}"))
+        }
+        HistoryEvent::Reverted { generation, reason } => (
+            "reverted",
+            Style::Warn,
+            match reason {
+                Some(reason) => format!("generation {generation}: {reason}"),
+                None => format!("generation {generation}"),
             },
         ),
         HistoryEvent::Healthy { generation } => {

@@ -91,6 +91,18 @@ pub(crate) fn one(ui: &Ui, tenant: &TenantStatus, sources: &BTreeMap<String, Str
         lines.push(("Signer", Cell::plain(signer)));
     }
     lines.push(("Limits", Cell::plain(limits(&tenant.limits))));
+    if let Some(trial) = &tenant.trial {
+        let until = match trial.until {
+            Some(until) => format!("until {}", utc(until)),
+            None => "is over".to_owned(),
+        };
+        let of = match &trial.reference {
+            Some(reference) => format!(" of {reference}"),
+            None => String::new(),
+        };
+        let text = format!("{until}{of}, then generation {} returns", trial.confirmed);
+        lines.push(("Trial", Cell::new(text, Style::Warn)));
+    }
     if let Some(window) = &tenant.window {
         lines.push(("Window", Cell::new(self::window(window), Style::Warn)));
     }
@@ -191,6 +203,9 @@ fn failures(failed: &FetchFailure) -> String {
 /// Why it is not as it shall be, and until when that may change.
 fn reason(tenant: &TenantStatus) -> String {
     let reason = tenant.reason.as_deref().unwrap_or_default();
+    if let Some(until) = tenant.trial.as_ref().and_then(|trial| trial.until) {
+        return format!("{reason} (until {})", utc(until));
+    }
     match &tenant.window {
         Some(open) if !matches!(tenant.health, Health::Healthy | Health::Stopped) => {
             format!("{reason} (window {})", window(open))
@@ -237,6 +252,7 @@ fn sync(state: SyncState) -> Cell {
         SyncState::Synced => Cell::new("Synced", Style::Good),
         SyncState::OutOfSync => Cell::new("OutOfSync", Style::Bad),
         SyncState::RolledBack => Cell::new("RolledBack", Style::Warn),
+        SyncState::Trial => Cell::new("Trial", Style::Warn),
         SyncState::Suspended => Cell::new("Suspended", Style::Warn),
         SyncState::Unknown => Cell::new("Unknown", Style::Dim),
     }

@@ -46,6 +46,7 @@ pub use tenant::read_tenant;
 use crate::model::Name;
 use decode::{At, Cx};
 use scalar::Scalar;
+pub use scalar::duration;
 pub(crate) use scalar::{format_millis, is_unsafe};
 
 /// Largest document, in bytes.

@@ -25,6 +25,8 @@ pub enum Gate {
     Suspended,
     /// Another commit than the one that was left.
     Quarantined,
+    /// The end of a trial.
+    Trial,
     /// A commit that can be accepted.
     Refused,
     /// A repository that can be read, or has a commit.

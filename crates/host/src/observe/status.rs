@@ -87,6 +87,9 @@ pub struct TenantStatus {
     /// The current generation is being tried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window: Option<WindowStatus>,
+    /// The current generation is on trial.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trial: Option<TrialStatus>,
     /// A change is under way, or was interrupted.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub changing: bool,
@@ -98,6 +101,18 @@ pub struct TenantStatus {
     pub degraded: Option<Degradation>,
     /// Its workloads, by name.
     pub workloads: Vec<WorkloadStatus>,
+}
+
+/// A generation on trial.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrialStatus {
+    /// Seconds since the epoch at which it is left; `None` when it is over.
+    pub until: Option<u64>,
+    /// The generation that returns then.
+    pub confirmed: u64,
+    /// The reference that is tried; `None` is the tenant's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
 }
 
 /// The window in which a generation has to show that it works.
@@ -138,6 +153,8 @@ pub enum SyncState {
     OutOfSync,
     /// An older generation is current, and its newer commit is quarantined.
     RolledBack,
+    /// What is current is gone soon, unless somebody confirms it.
+    Trial,
     /// Passes leave it alone.
     Suspended,
     /// Not known: never synced.
@@ -189,8 +206,11 @@ pub fn status(host: &dyn Host, only: Option<&Name>) -> Result<HostStatus, PassEr
         tenants: judged
             .map(|(tenant, memory)| match memory {
                 Ok(memory) => {
-                    let window = windows.of(host, &tenant.id, &memory);
-                    tenant::judge(tenant, memory, &presence, window)
+                    let times = Times {
+                        window: windows.of(host, &tenant.id, &memory),
+                        trial: trial(host, &tenant.id, &memory),
+                    };
+                    tenant::judge(tenant, memory, &presence, times)
                 }
                 Err(error) => tenant::unknown(tenant, error.to_string()),
             })
@@ -226,12 +246,35 @@ impl Windows {
         let current = memory.manifest.as_ref().map(|manifest| manifest.number);
         let policy = self.0.filter(|_| current == Some(window.generation))?;
         let end = reconcile::watch::end_of(host, id, policy.window);
+        let until = end.map(|end| clock_at(host, end));
         Some(WindowStatus {
             attempt: window.attempt,
             tries: policy.tries,
-            until: end.map(|end| host.now() + end.saturating_sub(host.uptime()).div_ceil(1000)),
+            until,
         })
     }
+}
+
+/// What comes to an end by itself.
+struct Times {
+    window: Option<WindowStatus>,
+    trial: Option<TrialStatus>,
+}
+
+fn trial(host: &dyn Host, id: &Name, memory: &Memory) -> Option<TrialStatus> {
+    let trial = memory.state.trial.as_ref()?;
+    let current = memory.manifest.as_ref().map(|manifest| manifest.number);
+    let until = reconcile::trial::until(host, id);
+    (current == Some(trial.generation)).then(|| TrialStatus {
+        until: until.map(|until| clock_at(host, until)),
+        confirmed: trial.confirmed,
+        reference: trial.reference.clone(),
+    })
+}
+
+/// The time of day, in seconds since the epoch, at a time of [`Host::uptime`] that is to come.
+fn clock_at(host: &dyn Host, uptime: u64) -> u64 {
+    host.now() + uptime.saturating_sub(host.uptime()).div_ceil(1000)
 }
 
 /// One question to the manager, about no more than is needed.

@@ -59,6 +59,9 @@ fn differ(before: &TenantStatus, now: &TenantStatus) -> bool {
         if let Some(window) = &mut status.window {
             window.until = None;
         }
+        if let Some(trial) = &mut status.trial {
+            trial.until = None;
+        }
         status
     };
     timeless(before) != timeless(now)

@@ -48,6 +48,8 @@ pub(super) enum Kept {
     UpToDate,
     /// The newest commit was rolled back from.
     Quarantined,
+    /// What is current is on trial.
+    Trial,
     /// The newest commit is not accepted.
     Refused {
         reason: String,
@@ -158,6 +160,9 @@ fn decide(
             kept,
         })
     };
+    if state.trial.is_some() {
+        return keep(Kept::Trial);
+    }
     let inputs = compile::inputs(ground, registration, &commit);
     let out = state.quarantined_inputs.as_ref();
     if state.quarantined.as_ref() == Some(&commit)

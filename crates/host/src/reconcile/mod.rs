@@ -4,6 +4,7 @@
 //!   [`Event`] says it as it happens, [`Trigger`] who caused it.
 //! - [`preview_tenant`], [`preview_system`]: the compiler without any effect, for `plan` and for pushes.
 //! - [`judge`]: whether what was deployed works, and what follows.
+//! - [`try_out`], [`confirm`]: a generation that is gone by itself unless somebody confirms it.
 //! - [`rollback`], [`suspend`], [`resume`]: what an operator does to one tenant. [`left`], [`purge`]: tenants that left.
 //! - [`accepted_system`]: the system repository as it is in force. [`TenantState`]: what is remembered of a tenant.
 //! - [`init`]: makes a host ready for its first pass.
@@ -33,6 +34,7 @@ mod system;
 mod task;
 #[cfg(test)]
 mod tests;
+pub(crate) mod trial;
 mod trigger;
 mod trust;
 mod units;
@@ -51,8 +53,11 @@ pub use registry::{EffectiveRegistry, EffectiveTenant, effective_registry};
 pub use remotes::is_remote_unreachable;
 pub use report::{Event, Report, SystemReport, TenantReport, Verdict};
 pub(crate) use state::summary;
-pub use state::{Degradation, Drift, FetchFailure, Refusal, Return, Suspension, TenantState};
+pub use state::{
+    Degradation, Drift, FetchFailure, Refusal, Return, Suspension, TenantState, Trial,
+};
 pub use system::{Revision, SystemState, accepted_system};
+pub use trial::{confirm, end_stale, try_out};
 pub use trigger::{Trigger, UnknownTrigger, is_delivery};
 pub use watch::{judge, judge_unit};
 
@@ -151,7 +156,10 @@ fn rounds<'scope, 'env>(
         // What a crash left half done is left alone by a plan.
         let stuck = match options.plan_only {
             true => BTreeMap::new(),
-            false => recover(host)?,
+            false => {
+                trial::end_all_stale(host)?;
+                recover(host)?
+            }
         };
         let first = prospect.is_some();
         let revision = match prospect.take() {

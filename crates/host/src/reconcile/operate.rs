@@ -2,7 +2,7 @@
 
 use super::ground::Ground;
 use super::{
-    Event, PassError, Suspension, TenantReport, TenantState, accepted_system, lock, watch,
+    Event, PassError, Suspension, TenantReport, TenantState, accepted_system, lock, trial, watch,
 };
 use crate::apply;
 use crate::events::HistoryEvent;
@@ -24,6 +24,7 @@ pub fn rollback(
     say: &mut dyn FnMut(Event),
 ) -> Result<TenantReport, PassError> {
     let _lock = lock::take(host.root(), || say(Event::Waiting))?;
+    trial::end_all_stale(host)?;
     apply::recover(host, id)?;
     let mut ground = Ground::read(host, accepted_system(host)?)?;
     ground.registration(id)?;
@@ -50,6 +51,7 @@ fn choose(host: &dyn Host, id: &Name, to: Option<u64>) -> Result<(Manifest, u64)
     };
     let current = generations::read_current(root, id)?
         .ok_or_else(|| fail("it has no generation yet".to_owned()))?;
+    let trial = TenantState::read(root, id)?.trial;
     let numbers = generations::list(root, id)?;
     let older = numbers
         .iter()
@@ -66,12 +68,15 @@ fn choose(host: &dyn Host, id: &Name, to: Option<u64>) -> Result<(Manifest, u64)
             )));
         }
         Some(number) => number,
-        None => older.ok_or_else(|| {
-            fail(format!(
-                "there is none before generation {}",
-                current.number
-            ))
-        })?,
+        None => trial
+            .map(|trial| trial.confirmed)
+            .or(older)
+            .ok_or_else(|| {
+                fail(format!(
+                    "there is none before generation {}",
+                    current.number
+                ))
+            })?,
     };
     let damage = generations::verify(root, id, number)?;
     if let Some(first) = damage.first() {

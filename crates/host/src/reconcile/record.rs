@@ -1,7 +1,7 @@
 //! The end of a pass: what was done is remembered and told.
 
 use super::task::Task;
-use super::{PassError, TenantReport, Verdict, watch};
+use super::{PassError, TenantReport, Verdict, trial, watch};
 use crate::apply::Outcome;
 use crate::events::HistoryEvent;
 use crate::events::{self, Record};
@@ -56,6 +56,9 @@ fn remember(
     if task.state.window.is_none() && task.before.window.is_some() {
         watch::end(host, &id)?;
     }
+    if task.state.trial.is_none() && task.before.trial.is_some() {
+        trial::forget(host, &id)?;
+    }
     task.report.attend |= task.state.wants_attention();
     for event in events {
         let tenant = Some(id.clone());
@@ -70,7 +73,9 @@ fn remember(
     }
     if task.report.verdict == Verdict::Applied {
         let parent = task.report.plan.as_ref().and_then(|plan| plan.from);
-        let needed: Vec<u64> = task.state.good.iter().copied().chain(parent).collect();
+        let trial = task.state.trial.as_ref().map(|trial| trial.confirmed);
+        let good = task.state.good.iter().copied();
+        let needed: Vec<u64> = good.chain(parent).chain(trial).collect();
         generations::prune(root, &id, keep, &needed)?;
     }
     Ok(())

@@ -44,6 +44,12 @@ pub struct TenantState {
     /// Generations that were Healthy, the latest last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub good: Vec<u64>,
+    /// The current generation is on trial.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trial: Option<Trial>,
+    /// Commit of another reference that was tried last: it is not tried again by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tried: Option<String>,
     /// A roll-back that was begun and is not at its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub returning: Option<Return>,
@@ -82,6 +88,8 @@ impl Default for TenantState {
             quarantined_inputs: None,
             window: None,
             good: Vec::new(),
+            trial: None,
+            tried: None,
             returning: None,
             degraded: None,
             refused: None,
@@ -118,6 +126,26 @@ pub struct Return {
     /// Why, when the host does it; `None` is an operator's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+}
+
+/// A generation on trial.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trial {
+    /// Its number.
+    pub generation: u64,
+    /// The generation that returns unless it is confirmed.
+    pub confirmed: u64,
+    /// Its commit.
+    pub commit: String,
+    /// The reference that was asked for; `None` is the tenant's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+    /// Hash of what it was compiled from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inputs: Option<String>,
+    /// Who signed its commit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signer: Option<String>,
 }
 
 /// A generation that does not work.
@@ -234,6 +262,7 @@ impl TenantState {
             && self.refused.is_none()
             && self.suspended.is_none()
             && self.fetch_failure.is_none()
+            && self.trial.is_none()
             && self.returning.is_none()
             && self.degraded.is_none()
             && self.drift.is_none()
@@ -257,7 +286,10 @@ impl TenantState {
 
     /// Whether somebody should look at the tenant without being asked: something is being tried, or does not work.
     pub(super) fn wants_attention(&self) -> bool {
-        self.window.is_some() || self.returning.is_some() || self.degraded.is_some()
+        self.window.is_some()
+            || self.trial.is_some()
+            || self.returning.is_some()
+            || self.degraded.is_some()
     }
 
     /// Adds to the history; the oldest entries go.

@@ -251,7 +251,7 @@ impl Planner<'_> {
     fn keep(&self, ground: &Ground, task: &mut Task, kept: Kept) -> Result<(), PassError> {
         let id = task.report.tenant.clone();
         match kept {
-            Kept::UpToDate | Kept::Quarantined => {}
+            Kept::UpToDate | Kept::Quarantined | Kept::Trial => {}
             Kept::Refused { reason, findings } => {
                 let commit = task.report.commit.clone().unwrap_or_default();
                 self.refuse(task, commit, reason, findings);
@@ -326,6 +326,8 @@ impl Planner<'_> {
         state.refused = None;
         state.quarantined = None;
         state.quarantined_inputs = None;
+        // Something newer is there: nothing is to be gone back to any more.
+        state.returning = None;
         state.findings = compiled.findings;
         let moved = task
             .report

@@ -33,6 +33,12 @@ pub(super) fn of(id: &Name, state: &TenantState, goal: &Goal) -> Vec<Waiting> {
             );
             wait(Gate::Quarantined, reason);
         }
+        Kept::Trial => {
+            let reason = format!(
+                "a generation is on trial: `bbctl confirm {id}` keeps it, `bbctl rollback {id}` leaves it"
+            );
+            wait(Gate::Trial, reason);
+        }
         Kept::Awaited(reason) => wait(Gate::Repository, reason.clone()),
         Kept::Unreadable(error) if state.fetch_failure.is_none() => {
             wait(Gate::Repository, error.clone());

@@ -51,10 +51,10 @@ pub(super) fn generate(root: &HostRoot) -> Result<BTreeMap<String, u64>, HostErr
     }
     let mut numbers = BTreeMap::new();
     for (_, target) in links(&directory) {
-        if let Some((id, _)) = owned(&target)
+        if let Some((id, generation, _)) = owned(&target)
             && !numbers.contains_key(id)
             && let Ok(name) = Name::new(id)
-            && let Ok(Some(number)) = generations::current(root, &name)
+            && let Some(number) = generation.number(root, &name)
         {
             numbers.insert(id.to_owned(), number);
         }
@@ -81,10 +81,31 @@ fn links(directory: &Path) -> Vec<(String, String)> {
     links
 }
 
-/// Tenant and path in its current generation that a link points at.
-fn owned(target: &str) -> Option<(&str, &str)> {
+/// The generation that a link leads to.
+#[derive(Clone, Copy)]
+enum Generation {
+    Current,
+    /// What a trial goes back to.
+    Number(u64),
+}
+
+impl Generation {
+    fn number(self, root: &HostRoot, id: &Name) -> Option<u64> {
+        match self {
+            Self::Current => generations::current(root, id).ok().flatten(),
+            Self::Number(number) => Some(number),
+        }
+    }
+}
+
+/// Tenant, generation and path in it that a link points at.
+fn owned(target: &str) -> Option<(&str, Generation, &str)> {
     let (id, rest) = target.strip_prefix(TENANTS)?.split_once('/')?;
-    Some((id, rest.strip_prefix("current/")?))
+    if let Some(path) = rest.strip_prefix("current/") {
+        return Some((id, Generation::Current, path));
+    }
+    let (number, path) = rest.strip_prefix("generations/")?.split_once('/')?;
+    Some((id, Generation::Number(number.parse().ok()?), path))
 }
 
 /// Fails unless `id` is in the effective registry, with what the provisioning of a tenant says.
@@ -124,7 +145,7 @@ impl Catalog {
         for (link, target) in links(&root.join(GENERATED)) {
             if let Some((directory, unit)) = link.split_once('/') {
                 catalog.pull(directory, unit);
-            } else if let Some((id, path)) = owned(&target)
+            } else if let Some((id, _, path)) = owned(&target)
                 && let Some(number) = generations.get(id)
                 && let Ok(id) = Name::new(id)
             {

@@ -8,6 +8,7 @@ use crate::generations;
 use crate::host::HostError;
 use crate::network;
 use crate::observe::health::{self, CheckResult};
+use crate::reconcile;
 use bitbuilder_core::artefact::UnitKind;
 use bitbuilder_core::model::Name;
 use bitbuilder_core::render::HealthCheck;
@@ -100,9 +101,11 @@ fn command(host: &SimHost, line: &str) -> Result<(), Failure> {
         ("cp", ["-T", from, to]) => copy(host, from, to),
         ("ip", [.., "-batch", file]) => batch(host, file),
         ("systemd-nspawn", options) if !options.contains(&"--cleanup") => nspawn(host, options),
-        ("tenant-provision" | "tenant-manager", [id, ..]) => {
+        ("tenant-provision", [id, ..]) => {
+            reconcile::end_stale(host, &tenant(id)?).map_err(|error| error.to_string())?;
             require_registered(&host.root, id).map_err(said)
         }
+        ("tenant-manager", [id, ..]) => require_registered(&host.root, id).map_err(said),
         ("setup-tenant-network", [id, ..]) => network::load(host, &tenant(id)?).map_err(said),
         ("teardown-tenant-network", [id, ..]) => network::unload(host, &tenant(id)?).map_err(said),
         ("tenant-health", ["wait", id, workload]) => wait(host, &tenant(id)?, &tenant(workload)?),

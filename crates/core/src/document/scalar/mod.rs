@@ -4,6 +4,7 @@ mod net;
 mod text;
 mod units;
 
+pub(crate) use crate::model::Millis;
 pub(crate) use net::*;
 pub(crate) use text::*;
 pub(crate) use units::*;
@@ -33,6 +34,17 @@ impl Wrong {
         self.help = Some(help.into());
         self
     }
+}
+
+/// A duration as people write it in documents, and on command lines: `30s`, `5min`.
+///
+/// # Errors
+/// Why it is none, and what to write.
+pub fn duration(text: &str) -> Result<Millis, String> {
+    Millis::parse(text).map_err(|wrong| match wrong.help {
+        Some(help) => format!("{}: {help}", wrong.message),
+        None => wrong.message,
+    })
 }
 
 /// A scalar that is written as text and has a rule.

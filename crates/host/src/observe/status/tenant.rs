@@ -2,7 +2,7 @@
 
 use super::memory::Memory;
 use super::workload::{self, Seen};
-use super::{Health, SyncState, TenantStatus, WindowStatus, WorkloadStatus};
+use super::{Health, SyncState, TenantStatus, Times, WorkloadStatus};
 use crate::host::UnitState;
 use crate::observe::presence::{Presence, finished, runs};
 use crate::reconcile::{EffectiveTenant, HistoryEvent, summary};
@@ -31,6 +31,7 @@ pub(super) fn unknown(tenant: &EffectiveTenant, reason: String) -> TenantStatus 
         findings: Vec::new(),
         window: None,
         changing: false,
+        trial: None,
         returning: None,
         degraded: None,
         workloads: Vec::new(),
@@ -42,7 +43,7 @@ pub(super) fn judge(
     tenant: &EffectiveTenant,
     memory: Memory,
     presence: &Presence,
-    window: Option<WindowStatus>,
+    times: Times,
 ) -> TenantStatus {
     let mut workloads: Vec<WorkloadStatus> = seen(tenant, &memory, presence)
         .into_iter()
@@ -67,8 +68,8 @@ pub(super) fn judge(
         .map(|manifest| (manifest.commit, manifest.signer));
     let (compiled, compiled_signer) = compiled.unzip();
     // A later commit that changed nothing is what is deployed, too.
-    let (commit, signer) = match (&state.quarantined, state.deployed) {
-        (None, Some(deployed)) => (Some(deployed), state.signer),
+    let (commit, signer) = match (&state.quarantined, &state.trial, state.deployed) {
+        (None, None, Some(deployed)) => (Some(deployed), state.signer),
         _ => (compiled, compiled_signer.flatten()),
     };
     TenantStatus {
@@ -88,7 +89,8 @@ pub(super) fn judge(
             .filter(|degraded| Some(degraded.generation) == generation),
         changing: memory.busy,
         returning: state.returning.map(|back| back.to),
-        window: window.filter(|_| state.suspended.is_none()),
+        trial: times.trial,
+        window: times.window.filter(|_| state.suspended.is_none()),
         workloads,
         ..unknown(tenant, String::new())
     }
@@ -359,6 +361,14 @@ fn sync(
         let reason =
             format!("a change is under way or was interrupted: `bbctl sync {id}` finishes it");
         return (SyncState::OutOfSync, Weight::Busy.because(reason));
+    }
+    let trial = state.trial.as_ref();
+    if let Some(trial) = trial.filter(|trial| trial.generation == manifest.number) {
+        let reason = format!(
+            "generation {} is on trial and goes back to {}: `bbctl confirm {id}` keeps it",
+            trial.generation, trial.confirmed
+        );
+        return (SyncState::Trial, Weight::RolledBack.because(reason));
     }
     let another =
         |commit: &&String| **commit != manifest.commit || state.quarantined_inputs.is_some();

@@ -1,6 +1,6 @@
 //! Windows, tries and the way back, on a simulated host: whatever happens in between.
 
-mod crash;
+pub(super) mod crash;
 mod later;
 mod meanwhile;
 
@@ -18,17 +18,17 @@ const JUDGE: &str = "tenant-rollback@one.service";
 const WINDOW: u64 = 60_000;
 
 /// A container that no check asks: it has to run until its window is over.
-fn plain(color: &str) -> String {
+pub(super) fn plain(color: &str) -> String {
     super::container(color)
 }
 
 /// A container whose check is passed at once.
-fn checked(color: &str) -> String {
+pub(super) fn checked(color: &str) -> String {
     format!("{}health: {{ command: [/bin/true] }}\n", plain(color))
 }
 
 /// A container whose check fails.
-fn sick(color: &str) -> String {
+pub(super) fn sick(color: &str) -> String {
     checked(color).replace("env: {", "env: { BITBUILDER_SIM_UNHEALTHY: \"1\",")
 }
 
@@ -37,7 +37,7 @@ fn policy(text: &str) -> String {
 }
 
 /// A host with tenant `one` whose first commit is `web`, in a time that only tests move.
-fn world(web: &str) -> World {
+pub(super) fn world(web: &str) -> World {
     let world = World::new(&["one"]);
     set(&world, "window: 60s, tries: 2");
     world.commit("one", &[(WEB, web)]);
@@ -45,17 +45,17 @@ fn world(web: &str) -> World {
     world
 }
 
-fn set(world: &World, health: &str) {
+pub(super) fn set(world: &World, health: &str) {
     world.commit("system", &[(".gitops/config.yaml", &policy(health))]);
 }
 
 /// Sets the clock that nobody sets, in milliseconds.
-fn at(world: &World, uptime: u64) {
+pub(super) fn at(world: &World, uptime: u64) {
     std::fs::write(world.host.root().join("/uptime"), uptime.to_string()).unwrap();
 }
 
 /// The world after `web` was deployed and found Healthy.
-fn good(web: &str) -> World {
+pub(super) fn good(web: &str) -> World {
     let world = world(web);
     let report = world.sync("one");
     assert_eq!(report.verdict, Verdict::Applied, "{report:?}");
@@ -68,27 +68,27 @@ fn good(web: &str) -> World {
     world
 }
 
-fn state(world: &World) -> TenantState {
+pub(super) fn state(world: &World) -> TenantState {
     TenantState::read(world.host.root(), &name("one")).unwrap()
 }
 
-fn status(world: &World) -> TenantStatus {
+pub(super) fn status(world: &World) -> TenantStatus {
     let status = observe::status(&world.host, Some(&name("one"))).unwrap();
     status.tenants.into_iter().next().unwrap()
 }
 
 /// What `tenant-rollback@one` does.
-fn look(world: &World) -> Option<TenantReport> {
+pub(super) fn look(world: &World) -> Option<TenantReport> {
     judge(&world.host, &name("one"), &mut super::silent).unwrap()
 }
 
-fn push(world: &World, web: &str) -> TenantReport {
+pub(super) fn push(world: &World, web: &str) -> TenantReport {
     world.commit("one", &[(WEB, web)]);
     world.sync("one")
 }
 
 /// The kinds of events so far, with generations.
-fn told(world: &World) -> Vec<String> {
+pub(super) fn told(world: &World) -> Vec<String> {
     let word = |event: HistoryEvent| match event {
         HistoryEvent::Deployed { generation, .. } => format!("deployed {generation}"),
         HistoryEvent::Healthy { generation } => format!("healthy {generation}"),
@@ -106,7 +106,7 @@ fn told(world: &World) -> Vec<String> {
 }
 
 /// The same host, on which `faults` happen from now on.
-fn with_faults(world: World, faults: Faults) -> World {
+pub(super) fn with_faults(world: World, faults: Faults) -> World {
     let host = SimHost::open(world.host.root().path()).unwrap();
     World {
         host: host.with_faults(faults),

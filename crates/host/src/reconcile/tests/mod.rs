@@ -13,6 +13,7 @@ mod refuse;
 mod remotes;
 mod rest;
 mod signatures;
+mod trial;
 mod units;
 
 use super::{Event, Options, Report, Scope, TenantReport, Verdict, init, pass};

@@ -1,17 +1,17 @@
 //! Passes that demand signatures.
 
-use super::{WEB, World, container, find, name, only};
+use super::{WEB, World, container, find, git, name, only, silent};
 use crate::events;
 use crate::generations;
 use crate::host::Host;
 use crate::reconcile::{
     HistoryEvent, Options, PassError, TenantReport, TenantState, Verdict, accepted_system, pass,
-    preview_commit, require_signatures,
+    preview_commit, require_signatures, try_out,
 };
 use crate::signature::tests::{Keys, Repo};
 use crate::source::open;
 use bitbuilder_core::finding::Severity;
-use bitbuilder_core::model::{Verify, VerifyCommits};
+use bitbuilder_core::model::{Millis, Verify, VerifyCommits};
 use serde_json::json;
 use std::time::SystemTime;
 
@@ -288,4 +288,27 @@ fn a_host_can_insist_whatever_the_policy_says() {
         find(case.world.pass(&only("one")), "one").tenant,
         name("one")
     );
+}
+
+#[test]
+fn what_is_not_signed_is_not_tried_either() {
+    let case = Signed::new("required");
+    case.commit("red", "alice");
+    case.sync();
+    let repository = case.world.repository("one");
+    git(&repository, &["checkout", "-q", "-b", "try"]);
+    let host = &case.world.host;
+    let start = || try_out(host, &name("one"), Some("try"), Millis(60_000), &mut silent).unwrap();
+    case.world.commit("one", &[(WEB, &container("green"))]);
+    let report = start();
+    assert_eq!(report.verdict, Verdict::Refused, "{report:?}");
+    assert_eq!(report.findings[0].severity, Severity::Error);
+    assert_eq!(case.state().trial, None);
+    case.repo("one").sign(&case.keys, "alice");
+    let report = start();
+    assert_eq!(report.verdict, Verdict::Applied, "{report:?}");
+    let signer = report.signer.unwrap();
+    assert!(signer.starts_with("alice ("), "{signer}");
+    let trial = case.state().trial.unwrap();
+    assert_eq!(trial.signer, Some(signer));
 }

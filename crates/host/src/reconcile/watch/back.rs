@@ -10,6 +10,7 @@ use crate::reconcile::ground::Ground;
 use crate::reconcile::look::short;
 use crate::reconcile::state::Return;
 use crate::reconcile::task::Planner;
+use crate::reconcile::trial;
 use crate::reconcile::{
     Event, HistoryEvent, Options, PassError, TenantReport, TenantState, Verdict,
 };
@@ -38,6 +39,11 @@ pub(in crate::reconcile) fn leave(host: &dyn Host, leaving: &Leaving<'_>) -> Res
         .deployed
         .clone()
         .unwrap_or_else(|| leaving.from.commit.clone());
+    let trial = state.trial.as_ref();
+    if trial.is_some_and(|trial| trial.generation == leaving.from.number) {
+        // What is deployed for good is not concerned.
+        return begin(host, leaving, state);
+    }
     // When both come from one commit, something else was new with it: only that stays out.
     let inputs = (target.commit == commit).then(|| leaving.from.inputs.clone());
     // Somebody goes forward again, to what the repositories say.
@@ -48,15 +54,19 @@ pub(in crate::reconcile) fn leave(host: &dyn Host, leaving: &Leaving<'_>) -> Res
         false => (Some(commit), inputs),
     };
     state.inputs = None;
-    state.window = None;
-    state.degraded = None;
     state.good.retain(|number| *number != leaving.from.number);
+    begin(host, leaving, state)
+}
+
+fn begin(host: &dyn Host, leaving: &Leaving<'_>, mut state: TenantState) -> Result<(), PassError> {
+    let id = &leaving.from.tenant;
+    (state.window, state.degraded) = (None, None);
     state.returning = Some(Return {
         from: leaving.from.number,
         to: leaving.to,
         reason: leaving.reason.clone(),
     });
-    state.write(root, id)?;
+    state.write(host.root(), id)?;
     clock::end(host, id)?;
     Ok(())
 }
@@ -85,12 +95,21 @@ pub(in crate::reconcile) fn go_back(
     let mut task = planner.return_to(ground, id, manifest)?;
     task.state.returning = None;
     task.state.window = Some(Window::new(back.to, host.now(), Way::Back));
-    task.event = Some(HistoryEvent::RolledBack {
-        from: back.from,
-        to: back.to,
-        reason: back.reason.clone(),
-    });
-    let commit = before.quarantined.clone();
+    let event = match &before.trial {
+        Some(trial) => {
+            trial::over(&mut task.state, trial);
+            HistoryEvent::Reverted {
+                generation: trial.generation,
+                reason: back.reason.clone(),
+            }
+        }
+        None => HistoryEvent::RolledBack {
+            from: back.from,
+            to: back.to,
+            reason: back.reason.clone(),
+        },
+    };
+    task.event = Some(event.clone());
     let reports = execute(host, ground, vec![task], say)?;
     let report = reports.into_iter().next();
     let mut report = report.unwrap_or_else(|| TenantReport::new(id.clone(), Verdict::Unchanged));
@@ -100,30 +119,25 @@ pub(in crate::reconcile) fn go_back(
     }
     if report.verdict.is_bad() {
         // It is current, and does not start: its window shows what becomes of it.
-        let event = HistoryEvent::RolledBack {
-            from: back.from,
-            to: back.to,
-            reason: back.reason,
-        };
         remember(host, id, after, event)?;
         return Ok(report);
     }
     prove(host, id, back.to, &hash)?;
     if let Some(reason) = back.reason {
         report.verdict = Verdict::RolledBack;
-        report.error = Some(words(&reason, commit.as_deref()));
+        let then = match (&before.trial, &before.quarantined) {
+            (Some(trial), _) => trial::words(trial),
+            (None, Some(commit)) => {
+                format!(
+                    "commit {} stays out until a newer one arrives",
+                    short(commit)
+                )
+            }
+            (None, None) => String::new(),
+        };
+        report.error = Some(format!("{reason}; {then}"));
     }
     Ok(report)
-}
-
-fn words(reason: &str, commit: Option<&str>) -> String {
-    match commit {
-        Some(commit) => format!(
-            "{reason}; commit {} stays out until a newer one arrives",
-            short(commit)
-        ),
-        None => reason.to_owned(),
-    }
 }
 
 /// That what is current now is, file by file, what it was when it was good.

@@ -5,6 +5,7 @@
 
 use crate::atomic;
 use crate::host::{Host, HostError};
+use crate::reconcile::trial;
 use bitbuilder_core::model::{Millis, Name};
 use bitbuilder_core::window::Window;
 use serde::{Deserialize, Serialize};
@@ -19,9 +20,6 @@ struct Begun {
     attempt: u64,
     /// [`Host::uptime`] at its beginning.
     at: u64,
-    /// Length of the window for which the manager was asked to start the judge.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    armed: Option<u64>,
 }
 
 /// The unit that judges a tenant.
@@ -40,18 +38,14 @@ pub(in crate::reconcile) fn begin(
         generation: window.generation,
         attempt: window.attempt,
         at: host.uptime(),
-        armed: None,
     };
     atomic::write_json(&host.root().window(id), &begun)
 }
 
 /// There is no window any more.
 pub(crate) fn end(host: &dyn Host, id: &Name) -> Result<(), HostError> {
-    if read(host, id).is_some() {
-        host.forget_later(&judge_unit(id))?;
-        atomic::remove(&host.root().window(id))?;
-    }
-    Ok(())
+    atomic::remove(&host.root().window(id))?;
+    arm(host, id, Millis(0))
 }
 
 /// Whether `window` began since the host was started.
@@ -71,41 +65,52 @@ pub(crate) fn end_of(host: &dyn Host, id: &Name, length: Millis) -> Option<u64> 
     read(host, id).map(|begun| begun.at.saturating_add(length.0))
 }
 
-/// Has the judge started at the end of the window, and some times before: what fails for good is seen earlier, and most
-/// of it soon.
+/// Has the judge started when the window or the trial is over, and some times before the end of the window: what fails
+/// for good is seen earlier, and most of it soon. Nothing is asked for twice.
 pub(in crate::reconcile) fn arm(
     host: &dyn Host,
     id: &Name,
     length: Millis,
 ) -> Result<(), HostError> {
-    /// The manager may be early by as much as it is late.
-    const SLACK: u64 = 200;
-    let Some(begun) = read(host, id) else {
-        return Ok(());
-    };
+    let path = host.root().armed(id);
+    let armed: Option<Armed> = atomic::read_json(&path).ok().flatten();
+    let armed = armed.map_or_else(Vec::new, |armed| armed.at);
     let now = host.uptime();
-    let end = begun.at.saturating_add(length.0);
-    if begun.armed == Some(length.0) && now < end {
+    let mut at = times(host, id, length);
+    at.retain(|at| *at > now);
+    if armed.iter().filter(|at| **at > now).eq(&at) && !(at.is_empty() && path.exists()) {
         return Ok(());
     }
-    let at = |part: u64| {
-        begun
-            .at
-            .saturating_add(length.0 / part)
-            .saturating_add(SLACK)
-    };
-    let delays: Vec<u64> = [8, 4, 2, 1]
-        .into_iter()
-        .map(at)
-        .filter(|at| *at > now)
-        .map(|at| at - now)
-        .collect();
+    if at.is_empty() {
+        host.forget_later(&judge_unit(id))?;
+        return atomic::remove(&path).map(drop);
+    }
+    let delays: Vec<u64> = at.iter().map(|at| at - now).collect();
     host.start_later(&judge_unit(id), &delays)?;
-    let begun = Begun {
-        armed: Some(length.0),
-        ..begun
-    };
-    atomic::write_json(&host.root().window(id), &begun)
+    let format = atomic::FORMAT;
+    atomic::write_json(&path, &Armed { format, at })
+}
+
+/// What the manager was asked for: `/run/bitbuilder/armed/<id>.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Armed {
+    /// Format version, 1.
+    format: u64,
+    /// On the clock of [`Host::uptime`].
+    at: Vec<u64>,
+}
+
+/// When there may be something to decide.
+fn times(host: &dyn Host, id: &Name, length: Millis) -> Vec<u64> {
+    /// The manager may be early by as much as it is late.
+    const SLACK: u64 = 200;
+    let part = |begun: u64, part: u64| begun.saturating_add(length.0 / part).saturating_add(SLACK);
+    let window = read(host, id).map(|begun| [8, 4, 2, 1].map(|n| part(begun.at, n)));
+    let trial = trial::until(host, id).map(|until| until.saturating_add(SLACK));
+    let mut at: Vec<u64> = window.into_iter().flatten().chain(trial).collect();
+    at.sort_unstable();
+    at.dedup();
+    at
 }
 
 /// A file that is damaged is as good as none: the window begins again.

@@ -20,9 +20,11 @@ pub(super) use clock::{arm, begin};
 
 use super::execute::execute;
 use super::ground::Ground;
+use super::state::Trial;
 use super::task::Planner;
 use super::{
     Event, Options, PassError, TenantReport, TenantState, Verdict, accepted_system, lock, rest,
+    trial,
 };
 use crate::apply;
 use crate::generations;
@@ -42,6 +44,7 @@ pub fn judge(
     say: &mut dyn FnMut(Event),
 ) -> Result<Option<TenantReport>, PassError> {
     let mut lock = lock::take(host.root(), || say(Event::Waiting))?;
+    trial::end_all_stale(host)?;
     let recovered = apply::recover(host, id)?;
     let mut ground = Ground::read(host, accepted_system(host)?)?;
     let mut report = attend(host, &mut ground, id, say)?;
@@ -99,6 +102,10 @@ fn look(
     if state.suspended.is_some() || ground.registration(id).is_err() {
         return Ok(None);
     }
+    if state.trial.is_some() && !root.trial(id).is_symlink() && state.returning.is_none() {
+        trial::settle(host, id, state)?;
+        return look(host, ground, id, say);
+    }
     if state.returning.is_some() {
         return go_back(host, ground, id, say).map(Some);
     }
@@ -113,6 +120,9 @@ fn look(
         current,
         say,
     };
+    if watch.is_trial_over() {
+        return watch.revert().map(Some);
+    }
     match watch.state.window.take() {
         Some(window) if window.generation == watch.current.number => watch.tried(window, &seen),
         _ => watch.steady(&seen),
@@ -177,8 +187,30 @@ impl Watch<'_> {
         Ok(now)
     }
 
+    /// Whether what is current is on trial.
+    fn trial(&self) -> Option<&Trial> {
+        let trial = self.state.trial.as_ref();
+        trial.filter(|trial| trial.generation == self.current.number)
+    }
+
+    fn is_trial_over(&self) -> bool {
+        let until = || trial::until(self.host, &self.current.tenant);
+        self.trial().is_some() && until().is_none_or(|until| self.host.uptime() >= until)
+    }
+
+    /// Nobody confirmed what is on trial.
+    fn revert(&mut self) -> Result<TenantReport, PassError> {
+        let confirmed = self
+            .trial()
+            .map_or(self.current.number, |trial| trial.confirmed);
+        self.leave(confirmed, "nobody confirmed it in time".to_owned())
+    }
+
     /// Where to go back to.
     fn target(&self) -> Option<u64> {
+        if let Some(trial) = self.trial() {
+            return Some(trial.confirmed);
+        }
         last_good(&self.state.good, self.current.number)
     }
 
@@ -187,11 +219,18 @@ impl Watch<'_> {
         let number = self.current.number;
         let known = self.state.degraded.as_ref();
         let known = known.is_some_and(|degraded| degraded.generation == number);
+        let policy = self.ground.revision.system.policy.health;
+        if self.trial().is_some() {
+            clock::arm(self.host, &self.current.tenant, policy.window)?;
+        }
         if let Some(reason) = trouble(seen) {
             if known {
                 return Ok(None);
             }
-            let policy = self.ground.revision.system.policy.health;
+            // What is on trial has to go on working.
+            if let Some(trial) = self.trial() {
+                return self.leave(trial.confirmed, reason.to_owned()).map(Some);
+            }
             let reason = reason.to_owned();
             let again = policy.degraded == Degraded::Rollback && self.target().is_some();
             let window = again.then(|| Window::new(number, self.host.now(), Way::Forward));

@@ -13,7 +13,10 @@ impl Watch<'_> {
         let generation = self.current.number;
         let mut state = self.state.clone();
         state.degraded = None;
-        state.note_good(generation);
+        // What is on trial may be gone soon.
+        if self.trial().is_none() {
+            state.note_good(generation);
+        }
         remember(self.host, id, state, HistoryEvent::Healthy { generation })?;
         clock::end(self.host, id)?;
         Ok(self.report(Verdict::Unchanged, None))

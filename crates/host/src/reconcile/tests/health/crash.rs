@@ -5,13 +5,13 @@ use crate::disk::crash;
 use std::process::Command;
 
 /// A copy of the host, which has the same repositories.
-struct Copy {
-    host: SimHost,
+pub(in crate::reconcile::tests) struct Copy {
+    pub(in crate::reconcile::tests) host: SimHost,
     _directory: tempfile::TempDir,
 }
 
 impl Copy {
-    fn of(world: &World) -> Self {
+    pub(in crate::reconcile::tests) fn of(world: &World) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("host");
         let copied = Command::new("cp")
@@ -27,7 +27,7 @@ impl Copy {
     }
 
     /// With what the mirror has: what a fetch leaves is tested elsewhere.
-    fn pass(&self) {
+    pub(in crate::reconcile::tests) fn pass(&self) {
         let options = Options {
             fetch: false,
             ..Options::default()
