@@ -21,6 +21,14 @@ pub trait Host: Watch + Send + core::marker::Sync {
     /// Milliseconds of a clock that nobody sets and that goes on from start to start of the host.
     fn uptime(&self) -> u64;
 
+    /// The host's own name, hostname(7).
+    fn name(&self) -> String {
+        rustix::system::uname()
+            .nodename()
+            .to_string_lossy()
+            .into_owned()
+    }
+
     /// Has `unit`, a service, started after each of `delays` (milliseconds); what was asked for it before is forgotten.
     ///
     /// # Errors

@@ -356,6 +356,32 @@ fn a_trial_that_is_confirmed_stays() {
 }
 
 #[test]
+fn the_branch_of_this_host_is_tried_and_merging_it_keeps_it() {
+    let host = tried("branch", true);
+    let push = |from: &str, to: &str| {
+        host.sh(&format!(
+            "cd /root/next; git push -q origin {from}:refs/heads/{to} 2>&1"
+        ))
+    };
+    let name = host.sh("uname -n");
+    let told = push("next", &format!("testing-{}", name.trim()));
+    assert!(told.contains("box: applied, generation 2"), "{told}");
+    assert_eq!(status(&host, "box")["sync"], "Trial");
+    assert_eq!(said(&host), "two");
+    wait_event(&host, "healthy  generation 2");
+    let before = invocation(&host, "box-web");
+    push("next", "main");
+    wait_event(&host, "confirmed  generation 2");
+    assert_eq!(status(&host, "box")["sync"], "Synced");
+    assert_eq!(invocation(&host, "box-web"), before, "it was not restarted");
+    host.crash();
+    host.boot();
+    host.wait_active("systemd-nspawn@box-web.service");
+    assert_whole(&host, 2);
+    assert_eq!(said(&host), "two");
+}
+
+#[test]
 fn a_trial_that_does_not_work_is_left_early() {
     let host = tried("early", false);
     host.exec(["bbctl", "apply", "box", "--try", "1h", "--ref", "next"]);

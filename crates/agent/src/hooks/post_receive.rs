@@ -4,7 +4,7 @@ use super::place::{Place, Source};
 use crate::console::Console;
 use crate::failure::{Failure, Result};
 use bitbuilder_host::host::Host;
-use bitbuilder_host::reconcile::Trigger;
+use bitbuilder_host::reconcile::{Trigger, testing_branch};
 use bitbuilder_host::source::open;
 use bitbuilder_host::source::quarantine::{RefUpdate, parse_receive_lines};
 use std::path::Path;
@@ -19,7 +19,8 @@ pub fn run(host: &dyn Host, console: &Console) -> Result {
     let updates = parse_receive_lines(std::io::stdin().lock())?;
     let (place, repository) = Place::of(host.root(), &directory)?;
     let source = place.source(host).map_err(Failure::new)?;
-    if !concerns(&place, &source, &repository, &updates)? {
+    let testing = testing_branch(host).filter(|_| place.tenant().is_some());
+    if !concerns(&place, &source, testing.as_deref(), &repository, &updates)? {
         return Ok(());
     }
     console.say(&format!("deploying {}", place.describe()));
@@ -42,10 +43,11 @@ fn next(place: &Place) -> String {
     }
 }
 
-/// Whether one of `updates` is what is deployed.
+/// Whether one of `updates` is what is deployed, or tried.
 fn concerns(
     place: &Place,
     source: &Source,
+    testing: Option<&str>,
     repository: &Path,
     updates: &[RefUpdate],
 ) -> Result<bool> {
@@ -54,9 +56,14 @@ fn concerns(
     }
     let repository = open(repository)?;
     let pushed = || updates.iter().map(|update| update.name.as_str());
-    Ok(updates
-        .iter()
-        .any(|update| update.new.is_some() && source.deploys(&update.name, &repository, pushed())))
+    let tried = |name: &str| {
+        let branch = name.strip_prefix("refs/heads/");
+        testing.is_some() && branch == testing
+    };
+    Ok(updates.iter().any(|update| {
+        let deployed = || source.deploys(&update.name, &repository, pushed());
+        update.new.is_some() && (tried(&update.name) || deployed())
+    }))
 }
 
 /// A transient service that passes its output on. Nothing of Git's environment comes with it.

@@ -172,6 +172,8 @@ written! {
         optional "tries" tries: Int<1, 10>,
         /// What is done about one that was Healthy and is not any more; report by default.
         optional "degraded" degraded: Degraded,
+        /// How long a commit of the branch `testing-<host>` is tried; 1h by default.
+        optional "trial" trial: Millis,
     }
 }
 
@@ -301,6 +303,10 @@ fn health(doc: &HealthDoc, health: &mut HealthPolicy, cx: &mut Cx<'_>) {
         .degraded
         .as_ref()
         .map_or(health.degraded, |word| word.value);
+    if let Some(trial) = &doc.trial {
+        at_least(trial, 1000, "1s", cx);
+        health.trial = trial.value;
+    }
 }
 
 fn sync(doc: &SyncDoc, sync: &mut Sync, cx: &mut Cx<'_>) {

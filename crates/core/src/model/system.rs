@@ -200,6 +200,8 @@ pub struct HealthPolicy {
     pub tries: u64,
     /// What is done about one that was Healthy and is not any more.
     pub degraded: Degraded,
+    /// How long what the branch `testing-<host>` is at is tried.
+    pub trial: Millis,
 }
 
 impl Default for HealthPolicy {
@@ -208,6 +210,7 @@ impl Default for HealthPolicy {
             window: Millis(5 * 60 * 1000),
             tries: 2,
             degraded: Degraded::Report,
+            trial: Millis(60 * 60 * 1000),
         }
     }
 }

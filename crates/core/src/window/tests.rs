@@ -3,6 +3,7 @@ use crate::model::{Degraded, Millis};
 
 fn policy(tries: u64) -> HealthPolicy {
     HealthPolicy {
+        trial: Millis(0),
         window: Millis(60_000),
         tries,
         degraded: Degraded::Report,

@@ -57,7 +57,7 @@ pub use state::{
     Degradation, Drift, FetchFailure, Refusal, Return, Suspension, TenantState, Trial,
 };
 pub use system::{Revision, SystemState, accepted_system};
-pub use trial::{confirm, end_stale, try_out};
+pub use trial::{branch as testing_branch, confirm, end_stale, try_out};
 pub use trigger::{Trigger, UnknownTrigger, is_delivery};
 pub use watch::{judge, judge_unit};
 
@@ -176,6 +176,9 @@ fn rounds<'scope, 'env>(
             report.merge(still.reports());
             answers.add_unasked(&remotes, &ground.revision, options, &still);
         }
+        if !options.plan_only {
+            trial::confirm_merged(host, &ground)?;
+        }
         let mut tasks = tenants(host, &mut ground, options, answers, &stuck);
         if first {
             tasks.extend(leaving(host, &ground, options)?);
@@ -186,6 +189,7 @@ fn rounds<'scope, 'env>(
         } else {
             let mut done = execute(host, &mut ground, tasks, say)?;
             attend(host, &mut ground, &mut done, say);
+            trial::follow(host, &mut ground, &mut done, say);
             if first && let Err(error) = units::converge(host, &ground.revision) {
                 report.system.error.get_or_insert(error.to_string());
             }

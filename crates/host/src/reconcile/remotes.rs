@@ -10,7 +10,7 @@ use super::init::{ensure_embedded, read_config};
 use super::rest::Still;
 use super::{
     EffectiveTenant, FetchFailure, Options, PassError, Revision, Scope, SystemState,
-    effective_registry, lock,
+    effective_registry, lock, trial,
 };
 use crate::git::GitError;
 use crate::host::Host;
@@ -85,7 +85,9 @@ impl Question {
         let name = self.tenant.as_str();
         let opened = access::open(host, name, &self.access, &self.system, &url)?;
         let (mirror, git) = (mirror.path(), &opened.git);
-        let fetched = source::fetch_with(mirror, &url, &self.reference, timeout, git)?;
+        let testing = trial::branch(host);
+        let wanted = (self.reference.as_str(), testing.as_deref());
+        let fetched = source::fetch_with(mirror, &url, wanted, timeout, git)?;
         Ok(fetched.commit)
     }
 }

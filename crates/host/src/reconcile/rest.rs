@@ -11,7 +11,8 @@ use super::init::{HostConfig, read_config};
 use super::leave;
 use super::parallel;
 use super::{
-    Options, PassError, Report, Revision, SystemReport, TenantReport, TenantState, Verdict, watch,
+    Options, PassError, Report, Revision, SystemReport, TenantReport, TenantState, Verdict, trial,
+    watch,
 };
 use crate::atomic;
 use crate::generations;
@@ -66,6 +67,9 @@ struct Resting {
     generation: u64,
     /// What has to be up.
     units: Vec<String>,
+    /// Commit of the branch that is tried on this host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    testing: Option<String>,
     /// When its window is over, on the clock of [`Host::uptime`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     window: Option<u64>,
@@ -206,7 +210,7 @@ impl<'a> Still<'a> {
         let looks = parallel::map(chunks.collect(), LOOKS, |chunk| {
             let mut still = Vec::new();
             for (id, tenant) in chunk {
-                let moved = !tenant.is_still(root, &presence, now);
+                let moved = !tenant.is_still(host, &presence, now);
                 if !moved && sight.is_steady(host, id, tenant.generation)? {
                     still.push((*id, *tenant));
                 }
@@ -299,14 +303,17 @@ impl Resting {
             commit,
             generation: current.number,
             units,
+            testing: testing_of(host, &registration.repository),
             window: window.flatten(),
         }))
     }
 
-    fn is_still(&self, root: &HostRoot, presence: &Presence, now: u64) -> bool {
+    fn is_still(&self, host: &dyn Host, presence: &Presence, now: u64) -> bool {
+        let root = host.root();
         let up = |unit: &String| presence.units.get(unit).is_some_and(UnitState::is_active);
         self.units.iter().all(up)
             && commit_of(root, &self.repository, &self.reference).as_ref() == Some(&self.commit)
+            && testing_of(host, &self.repository) == self.testing
             && self.window.is_none_or(|end| now < end)
     }
 }
@@ -321,6 +328,11 @@ fn commit_of(root: &HostRoot, repository: &str, reference: &str) -> Option<Strin
     source::peek(&root.url(repository), reference)
         .ok()
         .flatten()
+}
+
+/// The commit of the branch that is tried on this host, of a repository on it.
+fn testing_of(host: &dyn Host, repository: &str) -> Option<String> {
+    commit_of(host.root(), repository, &trial::branch(host)?)
 }
 
 /// Hash of what every tenant is compiled against, beside the system repository.

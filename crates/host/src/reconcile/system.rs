@@ -249,7 +249,7 @@ fn fetch(host: &dyn Host, config: &HostConfig, timeout: Millis) -> Result<String
     let timeout = Duration::from_millis(timeout.0);
     let opened = access::open_system(host, &url)?;
     let (mirror, git) = (mirror.path(), &opened.git);
-    let fetched = source::fetch_with(mirror, &url, &config.reference, timeout, git)?;
+    let fetched = source::fetch_with(mirror, &url, (&config.reference, None), timeout, git)?;
     Ok(fetched.commit)
 }
 

@@ -23,7 +23,7 @@ use crate::atomic;
 use crate::events::{self, Record};
 use crate::generations;
 use crate::host::{Host, HostError};
-use crate::source::{self, TreeLimits, read_tree};
+use crate::source::{self, Repository, TreeLimits, is_descendant, open, read_tree, resolve_ref};
 use bitbuilder_core::model::{Millis, Name};
 use serde::{Deserialize, Serialize};
 use std::fs;
@@ -63,13 +63,42 @@ pub fn try_out(
     end_all_stale(host)?;
     apply::recover(host, id)?;
     let mut ground = Ground::read(host, accepted_system(host)?)?;
+    let wanted = Wanted {
+        commit,
+        reference,
+        length,
+    };
+    begin(host, &mut ground, id, (&repository, wanted), say)
+}
+
+/// What is to be tried.
+struct Wanted<'a> {
+    commit: String,
+    /// `None` is the tenant's own.
+    reference: Option<&'a str>,
+    length: Millis,
+}
+
+/// Deploys what is `wanted` of `repository`; the host's lock is held.
+fn begin(
+    host: &dyn Host,
+    ground: &mut Ground,
+    id: &Name,
+    (repository, wanted): (&Repository, Wanted<'_>),
+    say: &mut dyn FnMut(Event),
+) -> Result<TenantReport, PassError> {
+    let Wanted {
+        commit,
+        reference,
+        length,
+    } = wanted;
     let registration = ground.registration(id)?.clone();
     let state = TenantState::read(host.root(), id)?;
     let confirmed = confirmed(host, id, &state)?;
-    let subject = source::read_commit(&repository, &commit)?.subject;
+    let subject = source::read_commit(repository, &commit)?.subject;
     let deployed = state.deployed.as_deref();
     let verified =
-        trust::verify_tenant(host, &ground, &registration, &repository, deployed, &commit)?;
+        trust::verify_tenant(host, ground, &registration, repository, deployed, &commit)?;
     if let Some(reason) = verified.refusal {
         return Ok(TenantReport {
             commit: Some(commit),
@@ -78,7 +107,7 @@ pub fn try_out(
             ..TenantReport::new(id.clone(), Verdict::Refused)
         });
     }
-    let reading = read_tree(&repository, &commit, &TreeLimits::default())?;
+    let reading = read_tree(repository, &commit, &TreeLimits::default())?;
     let look = Look {
         registration: &registration,
         before: state.clone(),
@@ -97,7 +126,7 @@ pub fn try_out(
         diffs: false,
     };
     let was_enabled = ground.registry.get(id).is_some_and(|entry| entry.enabled);
-    let mut task = planner.task(&mut ground, look)?;
+    let mut task = planner.task(ground, look)?;
     let target = task.report.plan.as_ref().and_then(|plan| plan.to);
     let moves = task
         .report
@@ -160,13 +189,13 @@ pub fn try_out(
         generation,
         until: host.now() + length.0.div_ceil(1000),
     });
-    let mut report = one(id, execute(host, &mut ground, vec![task], say)?);
+    let mut report = one(id, execute(host, ground, vec![task], say)?);
     if generations::current(host.root(), id)? != Some(generation) {
         // It did not come so far.
         forget(host, id)?;
         return Ok(report);
     }
-    if let Some(worse) = watch::attend(host, &mut ground, id, say)?
+    if let Some(worse) = watch::attend(host, ground, id, say)?
         && worse.verdict.is_bad()
     {
         report.verdict = worse.verdict;
@@ -210,6 +239,12 @@ pub fn confirm(host: &dyn Host, id: &Name) -> Result<u64, PassError> {
     apply::recover(host, id)?;
     let known = accepted_system(host)?;
     Ground::find(&known, id)?;
+    let window = known.system.policy.health.window;
+    keep(host, id, window, false)?.ok_or_else(|| refused(id, "nothing of it is on trial"))
+}
+
+/// Keeps what is on trial, if anything is: its number. `own` is whether the tenant's own reference has its commit now.
+fn keep(host: &dyn Host, id: &Name, window: Millis, own: bool) -> Result<Option<u64>, PassError> {
     let mut state = TenantState::read(host.root(), id)?;
     let current = generations::current(host.root(), id)?;
     let Some(trial) = state
@@ -217,13 +252,13 @@ pub fn confirm(host: &dyn Host, id: &Name) -> Result<u64, PassError> {
         .take()
         .filter(|one| Some(one.generation) == current)
     else {
-        return Err(refused(id, "nothing of it is on trial"));
+        return Ok(None);
     };
     // From here on it is what the host starts with.
     atomic::remove(&host.root().trial(id))?;
-    finish(host, id, state, &trial)?;
-    watch::arm(host, id, known.system.policy.health.window)?;
-    Ok(trial.generation)
+    finish(host, id, state, &trial, own)?;
+    watch::arm(host, id, window)?;
+    Ok(Some(trial.generation))
 }
 
 /// Remembers that `trial` was confirmed.
@@ -232,8 +267,10 @@ fn finish(
     id: &Name,
     mut state: TenantState,
     trial: &Trial,
+    own: bool,
 ) -> Result<(), PassError> {
-    if trial.reference.is_none() {
+    state.tried = trial.reference.is_some().then(|| trial.commit.clone());
+    if own || trial.reference.is_none() {
         state.deployed = Some(trial.commit.clone());
         state.inputs.clone_from(&trial.inputs);
         state.signer.clone_from(&trial.signer);
@@ -293,19 +330,28 @@ pub(super) fn forget(host: &dyn Host, id: &Name) -> Result<(), HostError> {
 /// Ends every trial that an earlier start of the host has made, or that did not get to its beginning or past its end.
 /// To be done before anything else looks at `current`.
 pub(super) fn end_all_stale(host: &dyn Host) -> Result<(), PassError> {
+    on_trial(host)?.iter().try_for_each(|id| end(host, id))
+}
+
+/// Tenants of which something is on trial, or was when the host went down.
+fn on_trial(host: &dyn Host) -> Result<Vec<Name>, HostError> {
     let directory = host.root().trials();
     let entries = match fs::read_dir(&directory) {
         Ok(entries) => entries,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(HostError::file(&directory)(error).into()),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(HostError::file(&directory)(error)),
     };
+    let mut ids = Vec::new();
     for entry in entries {
         let entry = entry.map_err(HostError::file(&directory))?;
-        if let Some(Ok(id)) = entry.file_name().to_str().map(Name::new) {
-            end(host, &id)?;
-        }
+        ids.extend(
+            entry
+                .file_name()
+                .to_str()
+                .and_then(|name| Name::new(name).ok()),
+        );
     }
-    Ok(())
+    Ok(ids)
 }
 
 /// Ends the trial of `id` if an earlier start of the host has made it: what `setup-tenant@` does first.
@@ -366,7 +412,7 @@ pub(super) fn settle(host: &dyn Host, id: &Name, mut state: TenantState) -> Resu
         return Ok(());
     };
     if generations::current(host.root(), id)? == Some(trial.generation) {
-        return finish(host, id, state, &trial);
+        return finish(host, id, state, &trial, false);
     }
     Ok(forget(host, id)?)
 }
@@ -394,4 +440,122 @@ pub(super) fn words(trial: &Trial) -> String {
         None => format!("commit {commit} stays out until a newer one arrives"),
         Some(reference) => format!("commit {commit} of `{reference}` was tried"),
     }
+}
+
+/// The branch of a tenant's repository that is tried on this host, and on no other: `testing-<host>`; `None` when the
+/// host has a name that no branch can have.
+pub fn branch(host: &dyn Host) -> Option<String> {
+    let name = host.name();
+    let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
+    let usable = name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && name.chars().all(allowed)
+        && !name.contains("..")
+        && !name.ends_with('.')
+        && !name.ends_with(".lock");
+    usable.then(|| format!("testing-{name}"))
+}
+
+/// Confirms what is on trial and has come to its tenant's own reference meanwhile: who merges it wants to keep it.
+pub(super) fn confirm_merged(host: &dyn Host, ground: &Ground) -> Result<(), PassError> {
+    for id in on_trial(host)? {
+        let Ok(registration) = ground.registration(&id) else {
+            continue;
+        };
+        let state = TenantState::read(host.root(), &id)?;
+        let Some(trial) = state.trial.filter(|trial| trial.reference.is_some()) else {
+            continue;
+        };
+        let repository = open(&host.root().mirror(&id))?;
+        let Ok(newest) = resolve_ref(&repository, &registration.reference) else {
+            continue;
+        };
+        if is_descendant(&repository, &trial.commit, &newest.id)? {
+            let window = ground.revision.system.policy.health.window;
+            keep(host, &id, window, newest.id == trial.commit)?;
+        }
+    }
+    Ok(())
+}
+
+/// Tries what the branch `testing-<host>` is at, of every tenant of `reports` that is well and has one.
+pub(super) fn follow(
+    host: &dyn Host,
+    ground: &mut Ground,
+    reports: &mut [TenantReport],
+    say: &mut dyn FnMut(Event),
+) {
+    let Some(branch) = branch(host) else {
+        return;
+    };
+    for report in reports.iter_mut() {
+        if !matches!(report.verdict, Verdict::Unchanged | Verdict::Applied) {
+            continue;
+        }
+        let id = report.tenant.clone();
+        match follow_one(host, ground, &id, &branch, say) {
+            Ok(None) => {}
+            Ok(Some(tried)) => {
+                *report = tried;
+                say(Event::Finished {
+                    report: Box::new(report.clone()),
+                });
+            }
+            Err(error) => {
+                report.verdict = Verdict::Failed;
+                report.error = Some(error.to_string());
+            }
+        }
+    }
+}
+
+fn follow_one(
+    host: &dyn Host,
+    ground: &mut Ground,
+    id: &Name,
+    branch: &str,
+    say: &mut dyn FnMut(Event),
+) -> Result<Option<TenantReport>, PassError> {
+    let registration = ground.registration(id)?;
+    let own = registration.reference == branch;
+    let mirror = host.root().mirror(id);
+    // Few have one.
+    let Some(tip) = source::peek(&format!("file://{}", mirror.display()), branch)? else {
+        return Ok(None);
+    };
+    let state = TenantState::read(host.root(), id)?;
+    let trial = state.trial.as_ref().map(|trial| &trial.commit);
+    let known = [state.tried.as_ref(), trial].contains(&Some(&tip));
+    let (Some(deployed), false) = (&state.deployed, own || known || state.suspended.is_some())
+    else {
+        return Ok(None);
+    };
+    let repository = open(&mirror)?;
+    if is_descendant(&repository, &tip, deployed)? {
+        // It was merged, or has nothing new.
+        return Ok(None);
+    }
+    let report = if is_descendant(&repository, deployed, &tip)? {
+        let wanted = Wanted {
+            commit: tip.clone(),
+            reference: Some(branch),
+            length: ground.revision.system.policy.health.trial,
+        };
+        begin(host, ground, id, (&repository, wanted), say)?
+    } else {
+        TenantReport {
+            commit: Some(tip.clone()),
+            error: Some(format!(
+                "branch `{branch}` is not tried: it does not descend from the deployed commit {}; rebase it",
+                short(deployed)
+            )),
+            ..TenantReport::new(id.clone(), Verdict::Refused)
+        }
+    };
+    // Once is enough.
+    let mut state = TenantState::read(host.root(), id)?;
+    if state.trial.as_ref().is_none_or(|trial| trial.commit != tip) {
+        state.tried = Some(tip);
+        state.write(host.root(), id)?;
+    }
+    Ok(Some(report))
 }

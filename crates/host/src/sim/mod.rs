@@ -305,6 +305,10 @@ fn elsewhere<T>(body: impl FnOnce() -> T) -> T {
 }
 
 impl Host for SimHost {
+    fn name(&self) -> String {
+        "sim".to_owned()
+    }
+
     fn root(&self) -> &HostRoot {
         &self.root
     }

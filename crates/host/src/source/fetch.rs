@@ -31,10 +31,11 @@ pub fn fetch(
     reference: &str,
     timeout: Duration,
 ) -> Result<Fetched, SourceError> {
-    fetch_with(mirror, url, reference, timeout, &Access::default())
+    fetch_with(mirror, url, (reference, None), timeout, &Access::default())
 }
 
-/// Brings `reference` (a branch, tag, full ref name or full commit id) of `url` into the bare mirror at `mirror`.
+/// Brings `reference` (a branch, tag, full ref name or full commit id) of `url` into the bare mirror at `mirror`, and the
+/// branch `beside` it if the remote has one: it is gone from the mirror when it is gone there.
 ///
 /// A local remote whose reference did not move costs a few file reads and no process. A moved reference is taken also when
 /// its new commit does not descend from the old one: the caller decides what to make of it.
@@ -45,14 +46,16 @@ pub fn fetch(
 pub fn fetch_with(
     mirror: &Path,
     url: &str,
-    reference: &str,
+    (reference, beside): (&str, Option<&str>),
     timeout: Duration,
     access: &Access,
 ) -> Result<Fetched, SourceError> {
+    let beside = beside.map(refs::branch).transpose()?;
     let fetch = Fetch {
         mirror,
         url: RemoteUrl::parse(url)?,
         reference,
+        beside,
         timeout,
         access,
     };
@@ -85,6 +88,7 @@ struct Fetch<'a> {
     mirror: &'a Path,
     url: RemoteUrl,
     reference: &'a str,
+    beside: Option<FullName>,
     timeout: Duration,
     access: &'a Access,
 }
@@ -119,7 +123,7 @@ impl Fetch<'_> {
         let Some(here) = find(self.mirror, std::slice::from_ref(&remote.0))? else {
             return self.first_of(&[remote.0]);
         };
-        if here == remote {
+        if here == remote && !self.moved_beside(&git_dir)? {
             // A branch points to a commit; only a tag needs a look at the objects.
             let commit = if here.0.as_bstr().starts_with(b"refs/heads/") {
                 here.1.to_string()
@@ -138,7 +142,14 @@ impl Fetch<'_> {
     fn first_of(&self, names: &[FullName]) -> Result<Fetched, SourceError> {
         for name in names {
             let before = find(self.mirror, std::slice::from_ref(name))?;
-            match self.git(&[format!("+{name}:{name}")]) {
+            let mut refspecs = vec![format!("+{name}:{name}")];
+            // What matches nothing is no error to git.
+            refspecs.extend(
+                self.beside
+                    .iter()
+                    .map(|beside| format!("+{beside}*:{beside}*")),
+            );
+            match self.git(&refspecs) {
                 Err(GitError::Failed { message, .. }) if is_missing(&message) => {}
                 Err(error) => return Err(self.refused(error)),
                 Ok(()) => {
@@ -151,6 +162,15 @@ impl Fetch<'_> {
             }
         }
         Err(self.not_there())
+    }
+
+    /// Whether the branch beside the reference is another one in the mirror than in the local remote at `git_dir`.
+    fn moved_beside(&self, git_dir: &Path) -> Result<bool, SourceError> {
+        let Some(beside) = &self.beside else {
+            return Ok(false);
+        };
+        let name = std::slice::from_ref(beside);
+        Ok(find(git_dir, name)? != find(self.mirror, name)?)
     }
 
     fn refused(&self, error: GitError) -> SourceError {
@@ -176,6 +196,9 @@ impl Fetch<'_> {
         ]
         .map(OsString::from)
         .into();
+        if self.beside.is_some() {
+            arguments.insert(0, "--prune".into());
+        }
         arguments.extend(refspecs.iter().map(OsString::from));
         let limits = Limits {
             time: self.timeout,

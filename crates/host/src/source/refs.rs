@@ -41,6 +41,12 @@ pub(super) fn parse(reference: &str) -> Result<Reference, SourceError> {
     Ok(Reference::Names(names))
 }
 
+/// The full name of a branch.
+pub(super) fn branch(name: &str) -> Result<FullName, SourceError> {
+    FullName::try_from(format!("refs/heads/{name}"))
+        .map_err(|_| SourceError::Reference(name.to_owned()))
+}
+
 /// The refs of the bare repository at `git_dir`; reads nothing yet.
 pub(super) fn store(git_dir: &Path) -> file::Store {
     file::Store::at(git_dir.to_owned(), gix::hash::Kind::Sha1)

@@ -312,3 +312,105 @@ fn a_pass_for_the_whole_host_says_nothing_of_a_trial() {
     assert_eq!((report.verdict, report.error), (Verdict::Unchanged, None));
     assert_eq!(report.waiting.len(), 1, "{:?}", report.waiting);
 }
+
+/// What the branch for this host is at: a container that only says so.
+fn testing(world: &World, web: &str) -> String {
+    let repository = world.repository("one");
+    git(
+        &repository,
+        &["checkout", "-q", "-B", "testing-sim", "main"],
+    );
+    let commit = world.commit("one", &[(WEB, web)]);
+    git(&repository, &["checkout", "-q", "main"]);
+    commit
+}
+
+fn merge(world: &World) {
+    let repository = world.repository("one");
+    git(&repository, &["merge", "-q", "--ff-only", "testing-sim"]);
+}
+
+#[test]
+fn the_branch_of_this_host_is_tried_by_a_pass_and_once() {
+    let world = good(&plain("red"));
+    assert_eq!(world.sync("one").verdict, Verdict::Unchanged);
+    let commit = testing(&world, &plain("green"));
+    let report = find(world.pass(&Options::default()), "one");
+    assert_eq!(report.verdict, Verdict::Applied, "{report:?}");
+    let trial = state(&world).trial.unwrap();
+    assert_eq!((trial.commit, trial.confirmed), (commit.clone(), 1));
+    assert_eq!(trial.reference.as_deref(), Some("testing-sim"));
+    assert_eq!(world.sync("one").verdict, Verdict::Unchanged);
+
+    // Its time is the policy's.
+    at(&world, 3_599_000);
+    look(&world);
+    assert_eq!(world.generation("one"), Some(2));
+    at(&world, 3_600_000);
+    assert_eq!(look(&world).unwrap().verdict, Verdict::RolledBack);
+    assert_back(&world);
+    for _ in 0..2 {
+        let report = find(world.pass(&Options::default()), "one");
+        assert_eq!(report.verdict, Verdict::Unchanged, "{report:?}");
+    }
+    assert_eq!(state(&world).tried, Some(commit));
+
+    testing(&world, &plain("blue"));
+    assert_eq!(world.sync("one").verdict, Verdict::Applied);
+    assert_eq!(world.generation("one"), Some(3));
+}
+
+#[test]
+fn what_is_merged_is_confirmed_and_nothing_is_started_again() {
+    let world = good(&plain("red"));
+    let commit = testing(&world, &plain("green"));
+    world.sync("one");
+    let before = world.host.units(&[UNIT]).unwrap()[UNIT].invocation.clone();
+    merge(&world);
+    let report = world.sync("one");
+    assert_eq!(report.verdict, Verdict::Unchanged, "{report:?}");
+    let after = state(&world);
+    assert_eq!((after.trial, after.deployed), (None, Some(commit)));
+    assert_eq!(world.generation("one"), Some(2));
+    let now = world.host.units(&[UNIT]).unwrap()[UNIT].invocation.clone();
+    assert_eq!(now, before);
+    world.host.reboot().unwrap();
+    assert_eq!(world.sync("one").verdict, Verdict::Unchanged);
+    assert_eq!(world.generation("one"), Some(2));
+}
+
+#[test]
+fn what_is_merged_with_more_is_deployed() {
+    let world = good(&plain("red"));
+    testing(&world, &plain("green"));
+    world.sync("one");
+    merge(&world);
+    let commit = world.commit("one", &[(WEB, &plain("blue"))]);
+    let report = world.sync("one");
+    assert_eq!(report.verdict, Verdict::Applied, "{report:?}");
+    let after = state(&world);
+    assert_eq!((after.trial, after.deployed), (None, Some(commit)));
+    assert_eq!(world.generation("one"), Some(3));
+}
+
+#[test]
+fn a_branch_that_does_not_descend_is_refused_once_and_another_hosts_is_nothing() {
+    let world = good(&plain("red"));
+    let repository = world.repository("one");
+    git(&repository, &["branch", "testing-simulated", "main"]);
+    testing(&world, &plain("green"));
+    world.commit("one", &[(WEB, &plain("blue"))]);
+    let report = world.sync("one");
+    // Its own reference comes first.
+    assert_eq!(report.verdict, Verdict::Refused, "{report:?}");
+    assert!(report.error.unwrap().contains("does not descend"));
+    assert_eq!(world.generation("one"), Some(2));
+    assert_eq!(state(&world).trial, None);
+    assert_eq!(world.sync("one").verdict, Verdict::Unchanged);
+    // A branch that is gone is gone from the mirror, too.
+    git(&repository, &["branch", "-qD", "testing-sim"]);
+    world.sync("one");
+    let mirror = crate::source::open(&world.host.root().mirror(&name("one"))).unwrap();
+    let found = crate::source::resolve_ref(&mirror, "refs/heads/testing-sim");
+    assert!(found.is_err(), "{found:?}");
+}

@@ -319,6 +319,8 @@ fn policy() -> Vec<Row> {
             .elsewhere("the next change has as many tries"),
         set("health.degraded", "/health/degraded", json!("rollback"))
             .elsewhere("what fails long after its window goes back as well"),
+        set("health.trial", "/health/trial", json!("30min"))
+            .elsewhere("the next commit of a branch `testing-<host>` is tried as long"),
         set("drift.policy", "/drift/policy", json!("repair"))
             .elsewhere("the next pass that finds drift puts it right"),
     ]
