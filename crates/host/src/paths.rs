@@ -113,6 +113,11 @@ impl HostRoot {
         self.runtime().join("armed").join(format!("{id}.json"))
     }
 
+    /// That the time for which data is kept is counted since this start of the host.
+    pub fn counted(&self) -> PathBuf {
+        self.runtime().join("counted")
+    }
+
     /// Directory of networkd's runtime configuration.
     pub fn network(&self) -> PathBuf {
         self.join("/run/systemd/network")

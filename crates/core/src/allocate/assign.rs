@@ -54,7 +54,7 @@ pub fn assign(
             "no tenant number is left on this host",
         )]);
     };
-    allocation.released = None;
+    allocation.restore();
     allocation.ports = ports(&taken, &tenant.publish, &mut findings);
     networks::assign(&mut allocation, tenant, pools, &taken, &mut findings);
     machines::assign(&mut allocation, tenant, &taken, &mut findings);
@@ -76,6 +76,7 @@ fn fresh(taken: &Taken<'_>) -> Option<TenantAllocation> {
         machines: BTreeMap::new(),
         ports: BTreeSet::new(),
         released: None,
+        kept: 0,
     })
 }
 

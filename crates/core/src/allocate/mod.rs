@@ -11,7 +11,7 @@ mod tests;
 mod unmet;
 
 pub use assign::{allocate, assign};
-pub use lifecycle::{expire, release};
+pub use lifecycle::{count, expire, release};
 pub use unmet::unmet;
 
 use crate::model::{Name, Protocol, Subnet4};
@@ -26,6 +26,10 @@ pub struct Allocations {
     pub format: u32,
     /// By tenant, removed ones included until their retention time has passed.
     pub tenants: BTreeMap<Name, TenantAllocation>,
+    /// Up to when [`TenantAllocation::kept`] is counted, in milliseconds of a clock that nobody sets and that begins anew
+    /// when the host is started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counted: Option<u64>,
 }
 
 impl Default for Allocations {
@@ -33,6 +37,7 @@ impl Default for Allocations {
         Self {
             format: 1,
             tenants: BTreeMap::new(),
+            counted: None,
         }
     }
 }
@@ -54,6 +59,22 @@ pub struct TenantAllocation {
     /// Seconds since the epoch at which the tenant was removed; `None` while it is registered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub released: Option<u64>,
+    /// Seconds that the host has been up since then: what the retention time is compared with.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub kept: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+impl TenantAllocation {
+    /// The tenant is registered (again); whether it was removed.
+    pub fn restore(&mut self) -> bool {
+        self.kept = 0;
+        self.released.take().is_some()
+    }
 }
 
 /// What one network has.

@@ -160,6 +160,7 @@ mod tests {
             machines: Default::default(),
             ports: Default::default(),
             released: None,
+            kept: 0,
         });
         other(Inputs { allocation, ..base });
 

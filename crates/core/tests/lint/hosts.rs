@@ -14,6 +14,7 @@ fn two() -> Allocations {
             (quick.id.clone(), allocation(&quick, 2)),
         ]
         .into(),
+        counted: None,
     }
 }
 

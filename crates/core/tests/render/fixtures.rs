@@ -158,6 +158,7 @@ pub(crate) fn allocation(tenant: &DesiredTenant, number: u8) -> TenantAllocation
         networks,
         ports: BTreeSet::new(),
         released: None,
+        kept: 0,
     }
 }
 

@@ -1,6 +1,7 @@
 //! From plans to effects: allocations first, then every plan phase by phase, then the records.
 
 use super::ground::Ground;
+use super::kept;
 use super::layers::Mirrors;
 use super::leave;
 use super::record::record;
@@ -20,7 +21,7 @@ pub(super) fn execute(
     say: &mut dyn FnMut(Event),
 ) -> Result<Vec<TenantReport>, PassError> {
     // Before anything uses a number it is on the disk as given.
-    leave::write(host, ground)?;
+    kept::write(host, &mut ground.allocations)?;
     enter(ground, &tasks);
     let registry = atomic::json(&host.root().registry(), &ground.effective())?;
     let work: Vec<Work<'_>> = tasks.iter().filter_map(Task::work).collect();

@@ -1,6 +1,7 @@
 //! Tenants that left the registry: their removal, their purge, and their return.
 
 use super::ground::Ground;
+use super::kept;
 use super::lock;
 use super::{Event, HistoryEvent, PassError, accepted_system};
 use crate::apply;
@@ -87,6 +88,7 @@ pub(super) fn release(
     retention: Millis,
 ) -> Result<(), PassError> {
     teardown::sweep(host.root())?;
+    kept::count(host, &mut ground.allocations);
     let now = host.now();
     for id in left {
         allocate::release(&mut ground.allocations, id, now);
@@ -105,12 +107,13 @@ pub(super) fn release(
         .collect();
     over.retain(|id| teardown::has_data(host.root(), id).is_ok_and(|has| !has));
     let mut later = ground.allocations.clone();
-    let expired = allocate::expire(&mut later, now, retention);
+    let expired = allocate::expire(&mut later, retention);
     over.extend(expired.into_iter().filter(|id| !registered.contains(id)));
     for id in over {
         delete(host, ground, &id)?;
     }
-    write(host, ground)
+    kept::write(host, &mut ground.allocations)?;
+    kept::mark(host, &ground.allocations)
 }
 
 /// Deletes the data of `id` and frees its numbers.
@@ -119,7 +122,7 @@ fn delete(host: &dyn Host, ground: &mut Ground, id: &Name) -> Result<(), PassErr
     let repositories: Vec<String> = tenants.iter().map(|one| one.repository.clone()).collect();
     teardown::purge(host, id, &repositories)?;
     let known = ground.allocations.tenants.remove(id).is_some();
-    write(host, ground)?;
+    kept::write(host, &mut ground.allocations)?;
     if known {
         let record = Record {
             time: host.now(),
@@ -128,14 +131,6 @@ fn delete(host: &dyn Host, ground: &mut Ground, id: &Name) -> Result<(), PassErr
         };
         events::append(host.root(), &record)?;
     }
-    Ok(())
-}
-
-/// Writes the allocations.
-pub(super) fn write(host: &dyn Host, ground: &Ground) -> Result<(), PassError> {
-    let path = host.root().allocations();
-    let content = atomic::json(&path, &ground.allocations)?;
-    atomic::write(&path, &content, 0o644)?;
     Ok(())
 }
 
@@ -178,7 +173,7 @@ pub struct Left {
     pub tenant: Name,
     /// When it was taken down, seconds since the epoch.
     pub removed: u64,
-    /// When its data and its numbers go.
+    /// When its data and its numbers go, if the host is up until then.
     pub until: u64,
 }
 
@@ -189,24 +184,25 @@ pub struct Left {
 pub fn left(host: &dyn Host) -> Result<Vec<Left>, PassError> {
     let allocations: Allocations =
         atomic::read_json(&host.root().allocations())?.unwrap_or_default();
+    let uncounted = kept::uncounted(host, &allocations);
     let released = allocations.tenants.into_iter();
-    let mut left: Vec<Left> = released
+    let released: Vec<_> = released
         .filter_map(|(tenant, allocation)| {
             let removed = allocation.released?;
-            Some(Left {
-                tenant,
-                removed,
-                until: removed,
-            })
+            Some((tenant, removed, allocation.kept.saturating_add(uncounted)))
         })
         .collect();
     // Most hosts have none, and then the policy does not matter.
-    if !left.is_empty() {
-        let policy = accepted_system(host)?.system.policy;
-        let kept = policy.retention.removed_tenants.0.div_ceil(1000);
-        for one in &mut left {
-            one.until = one.removed.saturating_add(kept);
-        }
+    if released.is_empty() {
+        return Ok(Vec::new());
     }
-    Ok(left)
+    let retention = accepted_system(host)?.system.policy.retention;
+    let retention = retention.removed_tenants.0.div_ceil(1000);
+    let now = host.now();
+    let left = released.into_iter().map(|(tenant, removed, kept)| Left {
+        tenant,
+        removed,
+        until: now.saturating_add(retention.saturating_sub(kept)),
+    });
+    Ok(left.collect())
 }

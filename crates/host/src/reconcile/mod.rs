@@ -16,6 +16,7 @@ mod error;
 mod execute;
 mod ground;
 mod init;
+mod kept;
 mod layers;
 mod leave;
 mod lock;

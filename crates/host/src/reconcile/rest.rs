@@ -8,6 +8,7 @@
 
 use super::ground::Ground;
 use super::init::{HostConfig, read_config};
+use super::kept;
 use super::leave;
 use super::parallel;
 use super::{
@@ -45,8 +46,8 @@ pub(super) struct Rest {
     system: System,
     /// Registered tenants, those that are not at rest included.
     registered: usize,
-    /// When the data of a removed tenant goes, in seconds since the epoch.
-    due: Option<u64>,
+    /// When it has to be counted for how long data of removed tenants is kept, on the clock of [`Host::uptime`].
+    count: Option<u64>,
     tenants: BTreeMap<Name, Resting>,
 }
 
@@ -135,12 +136,6 @@ impl Rest {
                 tenants.insert(report.tenant.clone(), resting);
             }
         }
-        let released = ground
-            .allocations
-            .tenants
-            .values()
-            .map(|tenant| tenant.released);
-        let retention = s.policy.retention.removed_tenants.0 / 1000;
         Ok(Some(Self {
             format: atomic::FORMAT,
             ground: now,
@@ -150,10 +145,7 @@ impl Rest {
                 findings: system.findings.clone(),
             },
             registered: s.tenants.len(),
-            due: released
-                .flatten()
-                .min()
-                .map(|time| time.saturating_add(retention)),
+            count: kept::next(&ground.allocations, s.policy.retention.removed_tenants),
             tenants,
         }))
     }
@@ -198,7 +190,7 @@ impl<'a> Still<'a> {
         if read_config(root)?.as_ref() != Some(config)
             || commit_of(root, &config.repository, &config.reference).as_ref() != Some(commit)
             || rest.ground != ground_of(host)?
-            || rest.due.is_some_and(|due| host.now() >= due)
+            || rest.count.is_some_and(|at| host.uptime() >= at)
         {
             return Ok(Self::default());
         }

@@ -16,6 +16,7 @@ use crate::generations;
 use crate::host::Host;
 use crate::observe::{Presence, finished, may_end, observed};
 use crate::teardown;
+use bitbuilder_core::allocate::TenantAllocation;
 use bitbuilder_core::artefact::{self, Artefacts, Manifest, Provenance, UnitKind};
 use bitbuilder_core::drift::repair;
 use bitbuilder_core::finding::Finding;
@@ -94,7 +95,7 @@ impl Planner<'_> {
     pub(super) fn task(&self, ground: &mut Ground, look: Look<'_>) -> Result<Task, PassError> {
         let registration = look.registration;
         let released = ground.allocations.tenants.get_mut(&registration.id);
-        let returns = released.is_some_and(|allocation| allocation.released.take().is_some());
+        let returns = released.is_some_and(TenantAllocation::restore);
         let entry = ground.registry.get(&registration.id).cloned();
         let mut task = Task {
             report: TenantReport::new(registration.id.clone(), Verdict::Unchanged),

@@ -1,6 +1,6 @@
 //! Random histories of a host keep the invariants.
 
-use crate::allocate::{Allocations, TenantAllocation, allocate, expire, release};
+use crate::allocate::{Allocations, TenantAllocation, allocate, count, expire, release};
 use crate::desired::DesiredTenant;
 use crate::model::{Auto, Millis, Name, Subnet4};
 use crate::sample::{attachment, name, network, pools, tenant};
@@ -154,7 +154,7 @@ proptest! {
         let mut host = Allocations::default();
         let mut now = 1_000;
         for event in events {
-            let before = host.clone();
+            let mut before = host.clone();
             let changed = match event {
                 Event::Change(wish) => {
                     // A refusal changes nothing; an acceptance is stable.
@@ -171,7 +171,9 @@ proptest! {
                 }
                 Event::Wait(seconds) => {
                     now += seconds;
-                    for gone in expire(&mut host, now, RETENTION) {
+                    count(&mut host, seconds);
+                    count(&mut before, seconds);
+                    for gone in expire(&mut host, RETENTION) {
                         prop_assert!(before.tenants[&gone].released.unwrap() + 10 <= now);
                     }
                     None

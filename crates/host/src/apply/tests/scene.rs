@@ -148,6 +148,7 @@ impl Shop {
             machines: machines.collect(),
             ports: BTreeSet::new(),
             released: None,
+            kept: 0,
         }
     }
 }

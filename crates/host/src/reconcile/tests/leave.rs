@@ -215,6 +215,82 @@ fn data_goes_when_its_time_is_over() {
     assert_eq!(events(&world, "one"), ["deployed", "removed", "purged"]);
 }
 
+/// A host that is up since `uptime` seconds by its own count, whatever the time of day is.
+fn hold_uptime(world: &World, uptime: u64) {
+    let text = (1000 * uptime).to_string();
+    fs::write(world.host.root().join("/uptime"), text).unwrap();
+}
+
+#[test]
+fn no_setting_of_the_clock_ends_the_time_of_data() {
+    const NOW: u64 = 1_000_000_000;
+    // The time of day at the removal, and later: a battery that was empty, and one that is.
+    for (at, later) in [
+        (NOW, NOW + 400 * DAY),
+        (3, NOW),
+        (NOW, 3),
+        (NOW + 400 * DAY, NOW),
+    ] {
+        let world = deployed();
+        hold_uptime(&world, 100);
+        hold_clock(&world, at);
+        world.register(&["two"]);
+        world.sync("one");
+        hold_clock(&world, later);
+        let due = 100 + 30 * DAY;
+        for up in [100, 200, due - 1] {
+            hold_uptime(&world, up);
+            world.pass(&Options::default());
+            assert!(home(&world, "one").contains(&"volumes/data/orders".to_owned()));
+            assert_eq!(left(&world.host).unwrap()[0].until, later + due - up);
+        }
+        hold_uptime(&world, due);
+        world.pass(&Options::default());
+        assert!(!world.host.root().tenant(&name("one")).exists(), "{later}");
+        assert_eq!(traces(&world, "one"), [] as [&str; 0]);
+        assert!(!world.host.root().counted().exists());
+    }
+}
+
+#[test]
+fn the_time_of_data_goes_on_after_a_restart_and_begins_anew_after_a_return() {
+    let world = deployed();
+    hold_uptime(&world, 100);
+    world.register(&["two"]);
+    world.sync("one");
+    let kept = || allocation(&world, "one").unwrap().kept;
+    // A pass that has nothing else to do counts, too, but not each.
+    hold_uptime(&world, 100 + 3_599);
+    world.pass(&Options::default());
+    assert_eq!(kept(), 0);
+    hold_uptime(&world, 100 + 3_600);
+    world.pass(&Options::default());
+    assert_eq!(kept(), 3_600);
+    // Its clock begins anew, and how long the host was off nobody knows.
+    for up in [5, 1_000_000] {
+        hold_uptime(&world, up);
+        world.host.reboot().unwrap();
+        world.pass(&Options::default());
+        assert_eq!(kept(), 3_600);
+        assert_eq!(
+            left(&world.host).unwrap()[0].until,
+            1_000_000_000 + 30 * DAY - 3_600
+        );
+    }
+    hold_uptime(&world, 1_000_000 + 30 * DAY - 3_601);
+    world.pass(&Options::default());
+    assert_eq!(kept(), 30 * DAY - 1);
+    world.register(&["one", "two"]);
+    assert_eq!(world.sync("one").verdict, Verdict::Applied);
+    assert_eq!(kept(), 0);
+    world.register(&["two"]);
+    world.sync("one");
+    hold_uptime(&world, 1_000_000 + 30 * DAY);
+    world.pass(&Options::default());
+    assert_eq!(kept(), 3_601);
+    assert!(home(&world, "one").contains(&"volumes/data/orders".to_owned()));
+}
+
 #[test]
 fn a_purge_by_hand_needs_a_tenant_that_left() {
     let world = deployed();
