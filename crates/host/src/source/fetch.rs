@@ -4,6 +4,7 @@ use super::commit::resolve_ref;
 use super::error::SourceError;
 use super::refs::{self, Reference};
 use super::repository::{open, refuse_alternates};
+use super::sweep::sweep;
 use super::url::RemoteUrl;
 use crate::git::{Access, GitError, Invocation, Limits};
 use gix::refs::FullName;
@@ -204,13 +205,17 @@ impl Fetch<'_> {
             time: self.timeout,
             ..Limits::default()
         };
-        Invocation::new("fetch")
+        sweep(self.mirror);
+        let result = Invocation::new("fetch")
             .repository(self.mirror)
             .args(arguments)
             .access(self.access)
             .limits(limits)
-            .run()
-            .map(drop)
+            .run();
+        if result.is_err() {
+            sweep(self.mirror);
+        }
+        result.map(drop)
     }
 
     /// Full commit id behind a ref of the mirror.

@@ -25,6 +25,7 @@ pub mod quarantine;
 mod refs;
 mod repository;
 mod signed;
+mod sweep;
 mod tree;
 mod url;
 mod walk;

@@ -53,6 +53,30 @@ fn a_branch_is_new_then_unmoved_then_moved() {
 }
 
 #[test]
+fn what_a_killed_fetch_left_is_in_nobodys_way() {
+    let bed = Bed::new();
+    let work = bed.repository("work");
+    work.save("a", "1");
+    let mirror = mirror(&bed, &work);
+    get(&mirror, &work, "main").unwrap();
+    let left = [
+        "packed-refs.lock",
+        "refs/heads/main.lock",
+        "objects/pack/tmp_pack_abcdef",
+        "objects/ab/tmp_obj_abcdef",
+    ];
+    for path in left {
+        fs::create_dir_all(mirror.join(path).parent().unwrap()).unwrap();
+        fs::write(mirror.join(path), "").unwrap();
+    }
+    let second = work.save("a", "2");
+    assert_eq!(get(&mirror, &work, "main").unwrap(), fetched(true, &second));
+    for path in left {
+        assert!(!mirror.join(path).exists(), "{path}");
+    }
+}
+
+#[test]
 fn an_unmoved_ref_starts_no_process() {
     let bed = Bed::new();
     let work = bed.repository("work");
