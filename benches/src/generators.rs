@@ -24,9 +24,14 @@ const GENERATORS: [(&str, &str); 2] = [
 ];
 
 /// All rows.
-pub(crate) fn measure(binaries: &Binaries, runs: u32) -> anyhow::Result<Vec<Row>> {
+pub(crate) fn measure(
+    binaries: &Binaries,
+    podman: Option<&Path>,
+    runs: u32,
+) -> anyhow::Result<Vec<Row>> {
     let bench = Bench {
         binaries,
+        podman,
         runs,
         scratch: namespace::scratch()?,
     };
@@ -49,6 +54,8 @@ pub(crate) fn measure(binaries: &Binaries, runs: u32) -> anyhow::Result<Vec<Row>
 
 struct Bench<'a> {
     binaries: &'a Binaries,
+    /// A file tree with podman in it.
+    podman: Option<&'a Path>,
     runs: u32,
     scratch: PathBuf,
 }
@@ -151,10 +158,7 @@ impl Bench<'_> {
     fn quadlet(&self, count: usize) -> anyhow::Result<Row> {
         let what = format!("both generators, {} tenants", thousands(count));
         let name = format!("podman quadlet, {} containers", thousands(count));
-        let Some(quadlet) = installed(&[
-            "/usr/lib/systemd/system-generators/podman-system-generator",
-            "/usr/libexec/podman/quadlet",
-        ]) else {
+        let Some(quadlet) = self.quadlet_program()? else {
             return Ok(Row::not_installed(what, name));
         };
         let units = self.scratch.join("quadlet");
@@ -173,12 +177,39 @@ impl Bench<'_> {
             },
             || {
                 self.in_empty(|output| {
-                    let mut command = Command::new(&quadlet);
-                    success(command.args([output; 3]).env("QUADLET_UNIT_DIRS", &units))
+                    let mut command = Command::new(&quadlet[0]);
+                    let command = command.args(&quadlet[1..]).args([output; 3]);
+                    let time = success(command.env("QUADLET_UNIT_DIRS", &units))?;
+                    let made = fs::read_dir(output)?.count();
+                    anyhow::ensure!(made > count, "quadlet made {made} units");
+                    Ok(time)
                 })
             },
         )?;
         Ok(Row::beside(what, ours.wall()?, name, theirs.wall()?))
+    }
+
+    /// Podman's generator with what starts it: in a tree, the tree's own loader, so that nothing else is between.
+    fn quadlet_program(&self) -> anyhow::Result<Option<Vec<PathBuf>>> {
+        const QUADLET: &str = "usr/libexec/podman/quadlet";
+        let Some(tree) = self.podman else {
+            return Ok(installed(&[&format!("/{QUADLET}")]).map(|program| vec![program]));
+        };
+        for directory in fs::read_dir(tree.join("usr/lib"))? {
+            let libraries = directory?.path();
+            if !libraries.is_dir() {
+                continue;
+            }
+            for file in fs::read_dir(&libraries)? {
+                let file = file?;
+                if file.file_name().to_string_lossy().starts_with("ld-linux") {
+                    let option = PathBuf::from("--library-path");
+                    let program = tree.join(QUADLET);
+                    return Ok(Some(vec![file.path(), option, libraries, program]));
+                }
+            }
+        }
+        anyhow::bail!("{} has no loader", tree.display())
     }
 
     fn generator(&self, name: &str) -> anyhow::Result<Usage> {

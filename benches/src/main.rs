@@ -1,10 +1,12 @@
 //! Measurements, printed as ratios to what is measured beside them in the same run: `bitbuilder-benches --help`.
 
 mod generators;
+mod many;
 mod measure;
 mod namespace;
 mod pass;
 mod refs;
+mod remembered;
 mod report;
 mod repository;
 mod startup;
@@ -27,6 +29,9 @@ struct Cli {
     /// Directory of the programs that are measured (default: where this one is).
     #[arg(long, global = true, value_name = "DIR")]
     binaries: Option<PathBuf>,
+    /// Root of a Debian file tree with podman in it (default: the machine's own podman).
+    #[arg(long, global = true, value_name = "DIR")]
+    podman: Option<PathBuf>,
     /// Runs of each measurement; the median counts.
     #[arg(long, global = true, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..))]
     runs: u32,
@@ -44,7 +49,7 @@ enum What {
     Refs,
     /// Start of bbctl beside a program that does nothing; validation of 1,000 containers.
     Startup,
-    /// Passes over 1,000 tenants on a simulated host: nothing to do, and one changed.
+    /// Passes over 10, 100 and 1,000 tenants on a simulated host, plans of 1,000, and a pass beside bare look-ups.
     Pass,
     /// One run of a command; prints JSON: milliseconds, peakMebibytes, and its exit code.
     Command {
@@ -111,7 +116,9 @@ fn rows(cli: &Cli) -> anyhow::Result<Vec<Row>> {
             }
             Ok(rows)
         }
-        What::Generators if Wrapper::is_around() => generators::measure(&binaries, cli.runs),
+        What::Generators if Wrapper::is_around() => {
+            generators::measure(&binaries, cli.podman.as_deref(), cli.runs)
+        }
         What::Generators => {
             let wrapper = Wrapper::new()?;
             let mut command = wrapper.command();
@@ -133,6 +140,9 @@ fn again(cli: &Cli, what: &What, command: &mut Command) -> anyhow::Result<Vec<Ro
     command.args(["--json", "--runs", &cli.runs.to_string()]);
     if let Some(directory) = &cli.binaries {
         command.arg("--binaries").arg(directory);
+    }
+    if let Some(tree) = &cli.podman {
+        command.arg("--podman").arg(tree);
     }
     let output = command
         .arg(what.name())

@@ -97,6 +97,12 @@ fn wait(pid: u32) -> anyhow::Result<(i32, libc::rusage)> {
 /// Results of many runs.
 pub(crate) struct Runs<T>(Vec<T>);
 
+impl<T> From<Vec<T>> for Runs<T> {
+    fn from(results: Vec<T>) -> Self {
+        Self(results)
+    }
+}
+
 impl<T> Runs<T> {
     /// The middle one of what `of` picks from each run.
     pub(crate) fn median<V: PartialOrd>(&self, of: impl Fn(&T) -> V) -> anyhow::Result<V> {

@@ -3,6 +3,7 @@
 use crate::measure::{in_memory, in_turn};
 use crate::report::{Row, Target};
 use crate::repository::Bare;
+use anyhow::Context as _;
 use bitbuilder_host::source::{Mirror, fetch};
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,7 +17,7 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 pub(crate) fn measure(runs: u32) -> anyhow::Result<Vec<Row>> {
     let directory = in_memory()?;
     let tenants = tenants(directory.path())?;
-    let (ours, theirs) = in_turn(runs, || check(&tenants), || look_up(&tenants))?;
+    let (ours, theirs) = in_turn(runs, || check(&tenants), || look_ups(&tenants))?;
     let what = "1,000 unmoved references of local repositories: fetch";
     let name = "bare look-ups, in the mirror and in the repository";
     Ok(vec![
@@ -88,17 +89,18 @@ fn check(tenants: &[Tenant]) -> anyhow::Result<Duration> {
 }
 
 /// What it cannot do without.
-fn look_up(tenants: &[Tenant]) -> anyhow::Result<Duration> {
+fn look_ups(tenants: &[Tenant]) -> anyhow::Result<Duration> {
     let start = Instant::now();
     for tenant in tenants {
-        let ids = [&tenant.mirror, &tenant.remote].map(|git_dir| {
-            gix::refs::file::Store::at(git_dir.clone(), gix::hash::Kind::Sha1)
-                .try_find("refs/heads/main")
-                .ok()
-                .flatten()
-                .map(|reference| reference.target)
-        });
-        anyhow::ensure!(ids[0].is_some() && ids[0] == ids[1], "a reference moved");
+        let same = look_up(&tenant.mirror)? == look_up(&tenant.remote)?;
+        anyhow::ensure!(same, "a reference moved");
     }
     Ok(start.elapsed())
+}
+
+/// What `main` of a repository names.
+pub(crate) fn look_up(git_dir: &Path) -> anyhow::Result<gix::refs::Target> {
+    let store = gix::refs::file::Store::at(git_dir.to_owned(), gix::hash::Kind::Sha1);
+    let found = store.try_find("refs/heads/main")?;
+    Ok(found.context("no such reference")?.target)
 }

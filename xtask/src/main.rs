@@ -55,7 +55,11 @@ enum Task {
         quick: bool,
     },
     /// Measure our programs beside what they stand on; prints a table.
-    Bench,
+    Bench {
+        /// Only these measurements.
+        #[arg(value_enum)]
+        only: Vec<bench::Part>,
+    },
     /// Write the files of the repository that programs write.
     Generate {
         /// Write nothing; fail when a file is not up to date.
@@ -117,7 +121,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Task::Shell { command } => return machine()?.shell(command),
         Task::Push { directory, id } => machine()?.push(directory, id.as_deref())?,
         Task::Test { quick } => check::test(*quick)?,
-        Task::Bench => bench::bench()?,
+        Task::Bench { only } => bench::bench(only)?,
         Task::Generate { check } => generate::generate(*check)?,
         Task::Deny { bless } => deny::check(*bless)?,
         Task::Template {

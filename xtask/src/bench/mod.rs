@@ -4,37 +4,124 @@ mod scale;
 
 use crate::repository;
 use anyhow::{Context, Result, ensure};
+use bitbuilder_itest::bed::recipe::SUITE;
+use bitbuilder_itest::debian::Recipe;
 use bitbuilder_itest::package::Package;
-use bitbuilder_itest::{TestHost, command, setup};
-use std::process::Command;
+use bitbuilder_itest::{TestHost, cache, command, setup};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
-/// Prints one table in Markdown. Needs root: the last rows are measured on a container host.
+/// A group of rows.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Part {
+    /// The generators.
+    Generators,
+    /// A look at references that did not move.
+    Refs,
+    /// Start of bbctl, and validation.
+    Startup,
+    /// Passes over many tenants on a simulated host.
+    Pass,
+    /// A push to a tenant, on a container host.
+    Push,
+    /// Ten and a hundred real tenants on a container host.
+    Scale,
+}
+
+/// Prints one table in Markdown: all rows, or `only` some. Needs root: the last rows are measured on a container host.
 ///
 /// # Errors
 /// A build or a measurement fails.
-pub(crate) fn bench() -> Result<()> {
+pub(crate) fn bench(only: &[Part]) -> Result<()> {
     setup::require_root()?;
     setup::ensure_programs()?;
     Package::build(&repository::root())?;
+    let programs = build()?;
+    let measure = programs.join("bitbuilder-benches");
+    let parts = if only.is_empty() { &Part::ALL } else { only };
+    println!("| what | ours | beside it | ratio | target |\n|---|---|---|---|---|");
+    for part in parts {
+        for row in part.rows(&measure)? {
+            println!("{row}");
+        }
+    }
+    Ok(())
+}
+
+impl Part {
+    const ALL: [Self; 6] = [
+        Self::Generators,
+        Self::Refs,
+        Self::Startup,
+        Self::Pass,
+        Self::Push,
+        Self::Scale,
+    ];
+
+    /// Its rows; `program` measures.
+    fn rows(self, program: &Path) -> Result<Vec<String>> {
+        let mut command = Command::new(program);
+        match self {
+            Self::Generators => {
+                let podman = podman().cached(&cache::directory()?)?;
+                command.arg("--podman").arg(podman).arg("generators")
+            }
+            Self::Refs => command.arg("refs"),
+            Self::Startup => command.arg("startup"),
+            Self::Pass => command.arg("pass"),
+            Self::Push => return Ok(vec![push()?]),
+            Self::Scale => return scale::rows(program),
+        };
+        let output = command.stderr(Stdio::inherit()).output()?;
+        ensure!(output.status.success(), "{command:?} failed");
+        let table = String::from_utf8(output.stdout)?;
+        Ok(table.lines().skip(2).map(str::to_owned).collect())
+    }
+}
+
+/// Builds what measures, and what it measures beside; the directory that it is in.
+fn build() -> Result<PathBuf> {
     let package = ["--package", "bitbuilder-benches"];
     command::run(
         repository::cargo()
             .args(["build", "--quiet", "--locked", "--release"])
             .args(package),
     )?;
-    let programs = repository::target().join("release");
-    command::run(Command::new(programs.join("bitbuilder-benches")).arg("all"))?;
+    // As the generators, beside which it is measured.
+    command::run(
+        repository::cargo()
+            .args(["rustc", "--quiet", "--locked", "--release"])
+            .args(package)
+            .args(["--bin", "bare-calls"])
+            .args(["--", "-C", "target-feature=+crt-static"]),
+    )?;
+    Ok(repository::target().join("release"))
+}
+
+fn push() -> Result<String> {
     let [ours, push, start] = deployments()?;
     let floor = push + start;
-    println!(
+    Ok(format!(
         "| `git push` until the changed container is READY | {ours:.0} ms | \
          bare `git push` ({push:.0} ms) and `systemctl restart` ({start:.0} ms) | {:.2} | |",
         ours / floor
-    );
-    for row in scale::rows(&programs.join("bitbuilder-benches"))? {
-        println!("{row}");
+    ))
+}
+
+/// A file tree with podman in it, whose generator is measured beside ours.
+fn podman() -> Recipe {
+    Recipe {
+        suite: SUITE,
+        packages: vec!["podman".to_owned()],
+        excluded: &[
+            "/usr/share/man/*",
+            "/usr/share/doc/*",
+            "/usr/share/locale/*",
+        ],
+        included: &[],
+        epoch: None,
+        finish: String::new(),
     }
-    Ok(())
 }
 
 /// Pushes to a tenant, to a bare repository, and restarts of the same container; times in nanoseconds.
