@@ -19,6 +19,9 @@ _bbctl() {
             bbctl,apply)
                 cmd="bbctl__subcmd__apply"
                 ;;
+            bbctl,audit)
+                cmd="bbctl__subcmd__audit"
+                ;;
             bbctl,completions)
                 cmd="bbctl__subcmd__completions"
                 ;;
@@ -88,8 +91,29 @@ _bbctl() {
             bbctl,validate)
                 cmd="bbctl__subcmd__validate"
                 ;;
+            bbctl__subcmd__audit,help)
+                cmd="bbctl__subcmd__audit__subcmd__help"
+                ;;
+            bbctl__subcmd__audit,key)
+                cmd="bbctl__subcmd__audit__subcmd__key"
+                ;;
+            bbctl__subcmd__audit,rotate-key)
+                cmd="bbctl__subcmd__audit__subcmd__rotate__subcmd__key"
+                ;;
+            bbctl__subcmd__audit__subcmd__help,help)
+                cmd="bbctl__subcmd__audit__subcmd__help__subcmd__help"
+                ;;
+            bbctl__subcmd__audit__subcmd__help,key)
+                cmd="bbctl__subcmd__audit__subcmd__help__subcmd__key"
+                ;;
+            bbctl__subcmd__audit__subcmd__help,rotate-key)
+                cmd="bbctl__subcmd__audit__subcmd__help__subcmd__rotate__subcmd__key"
+                ;;
             bbctl__subcmd__help,apply)
                 cmd="bbctl__subcmd__help__subcmd__apply"
+                ;;
+            bbctl__subcmd__help,audit)
+                cmd="bbctl__subcmd__help__subcmd__audit"
                 ;;
             bbctl__subcmd__help,completions)
                 cmd="bbctl__subcmd__help__subcmd__completions"
@@ -159,6 +183,12 @@ _bbctl() {
                 ;;
             bbctl__subcmd__help,validate)
                 cmd="bbctl__subcmd__help__subcmd__validate"
+                ;;
+            bbctl__subcmd__help__subcmd__audit,key)
+                cmd="bbctl__subcmd__help__subcmd__audit__subcmd__key"
+                ;;
+            bbctl__subcmd__help__subcmd__audit,rotate-key)
+                cmd="bbctl__subcmd__help__subcmd__audit__subcmd__rotate__subcmd__key"
                 ;;
             bbctl__subcmd__help__subcmd__host,init)
                 cmd="bbctl__subcmd__help__subcmd__host__subcmd__init"
@@ -263,7 +293,7 @@ _bbctl() {
 
     case "${cmd}" in
         bbctl)
-            opts="-h -V --sim --color --help --version new validate plan sync status drift history apply confirm rollback suspend resume events logs shell explain schema doctor tenant host template completions simulate help"
+            opts="-h -V --sim --color --help --version new validate plan sync status drift history apply confirm rollback suspend resume events audit logs shell explain schema doctor tenant host template completions simulate help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -303,6 +333,148 @@ _bbctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --sim)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        bbctl__subcmd__audit)
+            opts="-h --verify --since --tenant --repository --key --head --json --sim --color --help key rotate-key help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --since)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tenant)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --repository)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --head)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sim)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        bbctl__subcmd__audit__subcmd__help)
+            opts="key rotate-key help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        bbctl__subcmd__audit__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        bbctl__subcmd__audit__subcmd__help__subcmd__key)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        bbctl__subcmd__audit__subcmd__help__subcmd__rotate__subcmd__key)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        bbctl__subcmd__audit__subcmd__key)
+            opts="-h --sim --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --sim)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        bbctl__subcmd__audit__subcmd__rotate__subcmd__key)
+            opts="-h --sim --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --sim)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -451,7 +623,7 @@ _bbctl() {
             return 0
             ;;
         bbctl__subcmd__help)
-            opts="new validate plan sync status drift history apply confirm rollback suspend resume events logs shell explain schema doctor tenant host template completions simulate help"
+            opts="new validate plan sync status drift history apply confirm rollback suspend resume events audit logs shell explain schema doctor tenant host template completions simulate help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -467,6 +639,48 @@ _bbctl() {
         bbctl__subcmd__help__subcmd__apply)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        bbctl__subcmd__help__subcmd__audit)
+            opts="key rotate-key"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        bbctl__subcmd__help__subcmd__audit__subcmd__key)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        bbctl__subcmd__help__subcmd__audit__subcmd__rotate__subcmd__key)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

@@ -3,7 +3,7 @@
 
 use bitbuilder_core::drift::Interfaces;
 use bitbuilder_core::resolve::HostFacts;
-use bitbuilder_host::host::{Host, HostError, UnitState, Watch};
+use bitbuilder_host::host::{Caller, Host, HostError, UnitState, Watch};
 use bitbuilder_host::paths::HostRoot;
 use bitbuilder_host::sim::SimHost;
 use std::collections::BTreeMap;
@@ -72,6 +72,22 @@ impl Host for Remembered {
 
     fn uptime(&self) -> u64 {
         self.uptime
+    }
+
+    fn name(&self) -> String {
+        self.host.name()
+    }
+
+    fn caller(&self) -> Caller {
+        self.host.caller()
+    }
+
+    fn random(&self) -> Result<[u8; 32], HostError> {
+        self.host.random()
+    }
+
+    fn encrypt(&self, _name: &str, _secret: &[u8]) -> Result<Option<Vec<u8>>, HostError> {
+        refuse("encrypt")
     }
 
     fn facts(&self) -> Result<HostFacts, HostError> {

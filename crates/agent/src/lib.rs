@@ -7,6 +7,7 @@
 //! - [`health`]: checks of workloads and waiting for them. [`enter`]: a command inside a container, confined as its
 //!   processes are. [`child`]: a program with limits on time and output.
 //! - [`webhook`]: one delivery of a forge.
+//! - [`notify`]: who wants to know is told.
 //! - [`hooks`]: what a push to an embedded repository meets.
 
 mod boot;
@@ -19,6 +20,7 @@ pub mod health;
 pub mod hooks;
 pub mod judge;
 pub mod network;
+pub mod notify;
 pub mod progress;
 pub mod registry;
 pub mod role;
@@ -66,6 +68,9 @@ fn run(role: Role) -> Result<ExitCode> {
         Role::Webhook => webhook::run(&host, console)?,
         Role::Discover => discover::run(&host, console)?,
         Role::Enter(entry) => return enter::run(&entry),
+        Role::Notify(None) => notify::sort(&host)?,
+        Role::Notify(Some(receiver)) => notify::deliver(&host, &receiver)?,
+        Role::NotifySend => notify::send(&host, console)?,
         Role::PreReceive => hooks::pre_receive::run(&host, console)?,
         Role::PostReceive => hooks::post_receive::run(&host, console)?,
     }

@@ -33,6 +33,9 @@ Usage: agent ROLE [ARGUMENT...], or by a link that is called as the role.
   tenant-discover                   generators again, then all tenants (bitbuilder-discover)
   enter MACHINE CAPABILITIES [--user UID[:GID]] -- COMMAND...
                                     a command inside a container; the bounding set in hexadecimal
+  notify [RECEIVER]                 sorts what happened into queues, or empties one (bitbuilder-notify,
+                                    bitbuilder-notify@)
+  notify-send                       a delivery on standard input to its webhook (bitbuilder-notify-webhook@)
   pre-receive, post-receive         hooks of an embedded repository
 
 Exit codes: 0 done, 1 failed, 2 usage, 3 invalid input.
@@ -77,6 +80,10 @@ pub enum Role {
     Discover,
     /// `enter`.
     Enter(Entry),
+    /// `notify`, with the receiver whose queue is emptied.
+    Notify(Option<String>),
+    /// `notify-send`.
+    NotifySend,
     /// `pre-receive`.
     PreReceive,
     /// `post-receive`.
@@ -144,6 +151,8 @@ fn is_role(name: &str) -> bool {
             | "tenant-health"
             | "tenant-discover"
             | "enter"
+            | "notify"
+            | "notify-send"
             | "pre-receive"
             | "post-receive"
     )
@@ -179,6 +188,12 @@ fn role_with(role: &str, words: &[&str]) -> Result<Role> {
         "webhook" => plain(Role::Webhook),
         "tenant-discover" => plain(Role::Discover),
         "enter" => Entry::parse(words).map(Role::Enter),
+        "notify" => match words {
+            [] => Ok(Role::Notify(None)),
+            [receiver] => Ok(Role::Notify(Some(machine_name(receiver)?))),
+            _ => Err(usage(role, "[RECEIVER]")),
+        },
+        "notify-send" => plain(Role::NotifySend),
         "pre-receive" => plain(Role::PreReceive),
         "post-receive" => plain(Role::PostReceive),
         other => Err(Failure::usage(format!("there is no role `{other}`"))),
@@ -298,6 +313,8 @@ mod tests {
             (&["sync-request", "shop"], 2),
             (&["sync-request", "../x", "path"], 3),
             (&["sync-request", "shop", "nobody"], 2),
+            (&["notify", "../x"], 3),
+            (&["notify-send", "x"], 2),
         ] {
             assert_eq!(parse(words), Err(code), "{words:?}");
         }

@@ -1,8 +1,9 @@
 //! What can be typed.
 
 use crate::command::{
-    apply, completions, confirm, doctor, drift, events, explain, history, host, logs, new, plan,
-    resume, rollback, schema, shell, simulate, status, suspend, sync, template, tenant, validate,
+    apply, audit, completions, confirm, doctor, drift, events, explain, history, host, logs, new,
+    plan, resume, rollback, schema, shell, simulate, status, suspend, sync, template, tenant,
+    validate,
 };
 use crate::context::Context;
 use crate::error::{CommandError, Exit};
@@ -83,6 +84,7 @@ pub(crate) enum Command {
     Suspend(suspend::Suspend),
     Resume(resume::Resume),
     Events(events::Events),
+    Audit(audit::Audit),
     Logs(logs::Logs),
     Shell(shell::Shell),
     Explain(explain::Explain),
@@ -111,6 +113,7 @@ impl Command {
             Self::Suspend(command) => command.run(context),
             Self::Resume(command) => command.run(context),
             Self::Events(command) => command.run(context),
+            Self::Audit(command) => command.run(context),
             Self::Logs(command) => command.run(context),
             Self::Shell(command) => command.run(context),
             Self::Explain(command) => command.run(context),

@@ -3,6 +3,7 @@
 use crate::ui::Ui;
 use bitbuilder_core::model::InvalidName;
 use bitbuilder_core::report;
+use bitbuilder_host::audit::AuditError;
 use bitbuilder_host::host::HostError;
 use bitbuilder_host::reconcile::PassError;
 use bitbuilder_host::source::SourceError;
@@ -203,6 +204,22 @@ impl From<HostError> for CommandError {
             error,
             hint.map(str::to_owned).into_iter().collect(),
         )
+    }
+}
+
+impl From<AuditError> for CommandError {
+    fn from(error: AuditError) -> Self {
+        let hint = match error {
+            AuditError::Host(error) => return error.into(),
+            AuditError::Source(error) => return error.into(),
+            AuditError::None(_) => Some("the first record begins it: `bbctl host init`"),
+            AuditError::Broken { .. } | AuditError::Cut { .. } => Some(
+                "compare with a clone that was made before: `git log --show-signature` there; docs/audit.md says more",
+            ),
+            AuditError::Key { .. } => None,
+        };
+        let hints = hint.map(str::to_owned).into_iter().collect();
+        Self::new(Exit::Failed, error, hints)
     }
 }
 

@@ -1,11 +1,13 @@
 //! What is made from the definition of the command line.
 
 use crate::cli::command;
+use bitbuilder_core::notify::catalog;
 use clap_complete::Shell;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-/// Files of the repository that are generated, by path: man pages, completions, and the reference of the command line.
+/// Files of the repository that are generated, by path: man pages, completions, the reference of the command line, and the
+/// catalog of our entries in the journal.
 pub fn generated() -> BTreeMap<String, String> {
     let mut files = BTreeMap::new();
     let all = commands();
@@ -14,6 +16,7 @@ pub fn generated() -> BTreeMap<String, String> {
         files.insert(format!("man/{name}.1"), manual(command));
     }
     files.insert("docs/cli.md".into(), reference(&all));
+    files.insert("catalog/bitbuilder.catalog".into(), catalog());
     for (shell, path) in [
         (Shell::Bash, "completions/bbctl.bash"),
         (Shell::Fish, "completions/bbctl.fish"),

@@ -37,3 +37,21 @@ fn every_command_has_examples() {
     command.clone().debug_assert();
     check(&command, "");
 }
+
+#[test]
+fn every_kind_of_notification_is_documented() {
+    use bitbuilder_core::notify::Kind;
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/notifications.md");
+    let page = fs::read_to_string(path).unwrap();
+    for kind in Kind::ALL {
+        let priority = serde_json::to_value(kind.priority()).unwrap();
+        let line = format!(
+            "| `{}` | {} | `{}` | {} |\n",
+            kind.word(),
+            priority.as_str().unwrap(),
+            kind.message_id(),
+            kind.meaning()
+        );
+        assert!(page.contains(&line), "docs/notifications.md lacks {line}");
+    }
+}

@@ -9,6 +9,7 @@
 //! - [`lint`]: checks of the rendered set before anything is switched.
 //! - [`plan`]: two sets of artefacts to steps with reasons.
 //! - [`drift`]: what the host has against what a generation says: differences, and the steps that put them right.
+//! - [`notify`]: who is told of what happened, and how often.
 //! - [`window`]: whether a generation that was deployed works, and what follows.
 //! - [`report`]: findings, plans and status for people and for programs.
 //!
@@ -27,6 +28,7 @@ pub mod drift;
 pub mod finding;
 pub mod lint;
 pub mod model;
+pub mod notify;
 pub mod plan;
 pub mod render;
 pub mod report;

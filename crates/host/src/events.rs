@@ -10,10 +10,11 @@ mod tests;
 
 pub use follow::follow;
 
-use crate::atomic;
 use crate::host::HostError;
 use crate::paths::HostRoot;
+use crate::{atomic, audit, notify};
 use bitbuilder_core::model::Name;
+use bitbuilder_core::notify::Kind;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
@@ -144,11 +145,26 @@ pub struct Record {
     pub event: HistoryEvent,
 }
 
-/// Adds a line. The file is bounded: the older half goes when it grows over 4 MiB.
+/// Kinds that nobody did: they are not for the audit trail.
+const OBSERVED: [&str; 4] = ["healthy", "degraded", "drifted", "settled"];
+
+/// Tells the audit trail, the journal and those who want to know, and adds a line. The file is bounded: the older half goes when it grows over 4 MiB.
 ///
 /// # Errors
 /// When a file operation fails.
 pub fn append(root: &HostRoot, record: &Record) -> Result<(), HostError> {
+    let event = audit::Event::of(record.tenant.as_ref(), &record.event);
+    if let Some(kind) = Kind::of(&event.event) {
+        let details = event.details.clone();
+        notify::tell(root, record.time, kind, record.tenant.as_ref(), details);
+    }
+    if !OBSERVED.contains(&event.event.as_str()) {
+        audit::note(root, event);
+    }
+    add_line(root, record)
+}
+
+fn add_line(root: &HostRoot, record: &Record) -> Result<(), HostError> {
     let path = path(root);
     let mut line =
         serde_json::to_vec(record).map_err(|error| HostError::damaged(&path, error.to_string()))?;
@@ -186,7 +202,7 @@ fn parse(line: &[u8]) -> Option<Record> {
 }
 
 /// The file at `path`, locked: no other writer adds to it or replaces it.
-fn open_locked(path: &Path) -> Result<File, HostError> {
+pub(crate) fn open_locked(path: &Path) -> Result<File, HostError> {
     if let Some(directory) = path.parent() {
         atomic::make_directories(directory)?;
     }

@@ -41,6 +41,22 @@ pub trait Host: Watch + Send + core::marker::Sync {
     /// When the manager refuses.
     fn forget_later(&self, unit: &str) -> Result<(), HostError>;
 
+    /// Who runs this process.
+    fn caller(&self) -> Caller;
+
+    /// Bytes that nobody can guess.
+    ///
+    /// # Errors
+    /// When the kernel has none.
+    fn random(&self) -> Result<[u8; 32], HostError>;
+
+    /// `secret` as a ciphertext of systemd-creds(1), which only this host can read, and only by this `name`; `None` when
+    /// there is nothing to encrypt with.
+    ///
+    /// # Errors
+    /// When the credential service refuses.
+    fn encrypt(&self, name: &str, secret: &[u8]) -> Result<Option<Vec<u8>>, HostError>;
+
     /// What it can do: version of systemd, cgroup controllers, machine tags.
     ///
     /// # Errors
@@ -119,6 +135,31 @@ pub trait Host: Watch + Send + core::marker::Sync {
     /// # Errors
     /// As chown(2).
     fn chown(&self, path: &Path, owner: u32) -> Result<(), HostError>;
+}
+
+/// Who runs a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Caller {
+    /// Its real user id.
+    pub uid: u32,
+    /// Who logged in at first, whatever the process became since (sudo, su): the kernel keeps it. None for what systemd
+    /// started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub login: Option<u32>,
+}
+
+impl Caller {
+    /// Of this process.
+    pub fn of_this_process() -> Self {
+        let login = std::fs::read_to_string("/proc/self/loginuid").ok();
+        Self {
+            uid: rustix::process::getuid().as_raw(),
+            login: login
+                .and_then(|text| text.trim().parse().ok())
+                // -1 is nobody yet.
+                .filter(|uid| *uid != u32::MAX),
+        }
+    }
 }
 
 /// State of a unit, systemd's words.

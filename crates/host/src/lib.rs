@@ -8,6 +8,8 @@
 //! - [`observe`]: what really runs: units, health, links.
 //! - [`reconcile`]: one pass, all stages in order.
 //! - [`requests`]: files with which units ask for passes.
+//! - [`notify`]: who is told of what happened.
+//! - [`audit`]: the signed trail of what was done, by whom.
 //! - [`host`]: the trait that everything above talks to; [`systemd`] and [`nftables`] are the real one,
 //!   [`sim`] a whole host in a directory.
 //! - [`doctor`]: whether a host has what it needs. [`template`]: checks of a template directory.
@@ -16,6 +18,7 @@
 
 pub mod apply;
 pub mod atomic;
+pub mod audit;
 mod disk;
 pub mod doctor;
 pub mod events;
@@ -23,8 +26,10 @@ pub mod foreground;
 pub mod generations;
 pub mod git;
 pub mod host;
+mod journal;
 pub mod network;
 pub mod nftables;
+pub mod notify;
 pub mod observe;
 pub mod paths;
 pub mod reconcile;

@@ -65,6 +65,16 @@ impl HostRoot {
         self.state().join("tenants.json")
     }
 
+    /// The audit trail, a bare repository.
+    pub fn audit_trail(&self) -> PathBuf {
+        self.state().join("audit.git")
+    }
+
+    /// Key of the audit trail, and what is not in the trail yet.
+    pub fn audit(&self) -> PathBuf {
+        self.state().join("audit")
+    }
+
     /// The allocations.
     pub fn allocations(&self) -> PathBuf {
         self.state().join("allocations.json")

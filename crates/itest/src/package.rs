@@ -26,6 +26,8 @@ pub const ROLES: &[&str] = &[
     "tenant-health",
     "tenant-discover",
     "enter",
+    "notify",
+    "notify-send",
     "pre-receive",
     "post-receive",
 ];
@@ -34,6 +36,7 @@ const GENERATORS: &[&str] = &["tenant-generator", "mount-generator"];
 const DIRECTORIES: &[(&str, &str)] = &[
     ("units", "/usr/lib/systemd/system"),
     ("system-preset", "/usr/lib/systemd/system-preset"),
+    ("catalog", "/usr/lib/systemd/catalog"),
     ("sysctl.d", "/usr/lib/sysctl.d"),
     ("tmpfiles.d", "/usr/lib/tmpfiles.d"),
     ("man", "/usr/share/man"),

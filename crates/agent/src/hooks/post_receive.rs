@@ -91,7 +91,7 @@ fn command(place: &Place) -> Command {
 }
 
 /// Git runs the hook as the user who pushes.
-fn pushed_by() -> Trigger {
+pub(super) fn pushed_by() -> Trigger {
     Trigger::Push {
         uid: Some(rustix::process::getuid().as_raw()),
     }

@@ -1,10 +1,12 @@
 //! The judge of a push: nothing that a pass would refuse becomes the deployed ref.
 
 use super::place::{Place, Source};
+use super::post_receive::pushed_by;
 use crate::console::Console;
 use crate::failure::{Failure, Result};
 use crate::progress::{self, short};
 use bitbuilder_core::finding::has_errors;
+use bitbuilder_host::audit::{self, Draft, Event, Who};
 use bitbuilder_host::host::Host;
 use bitbuilder_host::reconcile::{PassError, Preview, preview_commit};
 use bitbuilder_host::source::quarantine::{self, Environment, RefUpdate, parse_receive_lines};
@@ -64,7 +66,33 @@ pub fn receive(
     let preview = |repository: &Repository, commit: &str| {
         preview_commit(host, place.tenant(), repository, commit)
     };
-    judge(&push, &source, updates, &preview, console)
+    let judged = judge(&push, &source, updates, &preview, console);
+    if let Err(failure) = &judged {
+        record(host, &place, updates, failure);
+    }
+    judged
+}
+
+/// Puts a refused push into the audit trail.
+fn record(host: &dyn Host, place: &Place, updates: &[RefUpdate], failure: &Failure) {
+    let reason = failure.describe().unwrap_or_default();
+    let reason = reason.lines().next().unwrap_or_default();
+    let commits = updates.iter().filter_map(|update| update.new.as_ref());
+    let events = commits.map(|commit| {
+        Event::new(place.tenant(), "refused")
+            .with("commit", commit.as_str())
+            .with("reason", reason.trim_start_matches("error: "))
+    });
+    audit::record(
+        host,
+        Draft {
+            time: host.now(),
+            who: Who::new(host, &pushed_by()),
+            command: None,
+            interrupted: false,
+            events: events.collect(),
+        },
+    );
 }
 
 /// Accepts what is not deployed; what is deployed must move forward and be without errors.

@@ -5,6 +5,7 @@ use crate::context::Context;
 use crate::error::{CommandError, Exit};
 use crate::scaffold;
 use bitbuilder_core::model::{Verify, VerifyCommits};
+use bitbuilder_host::audit::{self, Command, Draft};
 use bitbuilder_host::host::Host;
 use bitbuilder_host::reconcile::{HostConfig, init, require_signatures};
 use bitbuilder_host::source::propose::{Author, Proposal, propose};
@@ -55,12 +56,21 @@ impl HostCommand {
         } = &self.command;
         let host = context.host()?;
         let host = host.as_ref();
+        let verify = (verify.is_some() || !signer.is_empty()).then(|| Verify {
+            commits: verify.unwrap_or(VerifyCommits::Required),
+            signers: signer.clone(),
+        });
+        // First of all: it makes the audit trail and its key.
+        let command = Command::new("host-init", None)
+            .with_some("repository", system_repo.clone())
+            .with("ref", reference.as_str())
+            .with_some(
+                "verify",
+                verify.as_ref().map(|verify| serde_json::json!(verify)),
+            );
+        audit::record(host, Draft::command(host, command));
         let mut config = init(host, system_repo.as_deref(), reference)?;
-        if verify.is_some() || !signer.is_empty() {
-            let verify = Verify {
-                commits: verify.unwrap_or(VerifyCommits::Required),
-                signers: signer.clone(),
-            };
+        if let Some(verify) = verify {
             config = require_signatures(host, verify)?;
         }
         let seeded = match host.root().embedded_path(&config.repository) {
@@ -68,9 +78,11 @@ impl HostCommand {
             _ => None,
         };
         if context.simulated().is_none() {
-            let timer = "bitbuilder-sync.timer".to_owned();
-            bitbuilder_host::foreground::enable(&timer)?;
-            host.start_no_block(&[timer])?;
+            let units = ["bitbuilder-sync.timer", "bitbuilder-notify.path"].map(str::to_owned);
+            for unit in &units {
+                bitbuilder_host::foreground::enable(unit)?;
+            }
+            host.start_no_block(&units)?;
         }
         if output.json {
             context.ui.json(&config)?;

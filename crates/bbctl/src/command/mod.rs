@@ -1,6 +1,7 @@
 //! One file per command: what it takes, what it calls, and in which order. How values look is in [`crate::view`].
 
 pub(crate) mod apply;
+pub(crate) mod audit;
 pub(crate) mod completions;
 pub(crate) mod confirm;
 pub(crate) mod doctor;

@@ -58,7 +58,9 @@ impl Sync {
             allow_rewind: self.allow_rewind,
             repair: self.repair,
             starts: Starts::Awaited,
-            trigger: Trigger::default(),
+            trigger: Trigger::Operator {
+                uid: host.caller().uid,
+            },
         };
         let progress = Progress::new(&context.ui, self.output.json);
         let done = pass(host.as_ref(), &options, &mut |event| progress.tell(&event))?;

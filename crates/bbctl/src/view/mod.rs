@@ -3,6 +3,7 @@
 //! - [`table`]: rows in columns. [`time`]: times. [`report`]: passes, as they go and when they are over.
 //! - [`status`]: the host and one tenant. [`history`]: what happened. [`drift`]: what differs.
 
+pub(crate) mod audit;
 pub(crate) mod drift;
 pub(crate) mod history;
 pub(crate) mod report;

@@ -1,15 +1,17 @@
 //! `.gitops/config.yaml`: rules for the whole host, with defaults for what is not written.
 
-use super::decode::{At, Cx, Table, words, written};
+use super::decode::{At, Cx, Table, Written, word, words, written};
 use super::facts::Facts;
+use super::node::Node;
 use super::scalar::{GitRef, GitUrl, IfName, Int, Line, Subnet6};
 use super::source::Span;
 use super::value;
 use super::webhooks::{WebhooksDoc, webhooks};
 use crate::model::{
-    Degraded, Drift, DriftPolicy, HealthPolicy, Millis, Name, Notification, Policy, Pools, Quota,
-    Retention, Storage, Subnet4, Sync, TemplateSource, Verify, VerifyCommits,
+    Degraded, Drift, DriftPolicy, HealthPolicy, Millis, Name, Policy, Pools, Quota, Retention,
+    Storage, Subnet4, Sync, TemplateSource, Verify, VerifyCommits,
 };
+use crate::notify::{Kind, Receiver, Target};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 words!(VerifyCommits {
@@ -22,6 +24,16 @@ words!(DriftPolicy {
     "report" => DriftPolicy::Report,
     "repair" => DriftPolicy::Repair,
 });
+
+impl Written for Kind {
+    fn read(node: &Node, cx: &mut Cx<'_>) -> Option<Self> {
+        Self::of(word(node, Self::WORDS, cx)?)
+    }
+
+    fn schema() -> serde_json::Value {
+        serde_json::json!({ "enum": Self::WORDS })
+    }
+}
 
 words!(Quota {
     "btrfs" => Quota::Btrfs,
@@ -136,12 +148,16 @@ written! {
 }
 
 written! {
-    /// A receiver of events.
+    /// Somebody who is told of events: a webhook or a command.
     struct NotificationDoc {
         /// URL that gets a POST, https only.
-        required "webhook" webhook: Line,
+        optional "webhook" webhook: Line,
+        /// Name of the credential that signs what a webhook gets: `bitbuilder.notify.NAME` in /etc/credstore.encrypted/.
+        optional "secret" secret: Name,
+        /// Name of a program in /etc/bitbuilder/notify.d/, which gets the event on standard input.
+        optional "command" command: Name,
         /// Kinds of events; all when it is not written.
-        optional "events" events: Vec<At<Name>>,
+        optional "events" events: Vec<At<Kind>>,
     }
 }
 
@@ -272,8 +288,8 @@ pub(crate) fn policy(doc: PolicyDoc, facts: &mut Facts<'_>, cx: &mut Cx<'_>) -> 
         retention.generations = doc.generations.map_or(retention.generations, |n| n.value.0);
         retention.removed_tenants = value(doc.removed_tenants, retention.removed_tenants);
     }
-    let receivers = doc.notifications.into_iter().flat_map(|list| list.value);
-    policy.notifications = receivers.filter_map(|doc| notification(doc, cx)).collect();
+    let receivers = doc.notifications.map_or_else(Vec::new, |list| list.value);
+    policy.notifications = notifications(receivers, cx);
     let templates = doc.templates.into_iter().flat_map(|table| table.value.0);
     policy.templates = templates
         .filter_map(|(name, doc)| template(&name, doc, cx))
@@ -464,13 +480,62 @@ pub(crate) fn unique_local(address: Ipv6Addr, span: Span, cx: &mut Cx<'_>) {
     }
 }
 
-fn notification(doc: NotificationDoc, cx: &mut Cx<'_>) -> Option<Notification> {
-    let webhook = doc.webhook?;
-    https(&webhook, "webhook-url", cx)?;
+/// Those who are told, each once.
+fn notifications(docs: Vec<NotificationDoc>, cx: &mut Cx<'_>) -> Vec<Receiver> {
+    let mut receivers: Vec<Receiver> = Vec::new();
+    for doc in docs {
+        let span = doc.span;
+        let Some(receiver) = notification(doc, cx) else {
+            continue;
+        };
+        if receivers.iter().any(|other| other.id() == receiver.id()) {
+            let help = "write its `events` in one place".to_owned();
+            cx.error_help(
+                span,
+                "duplicate-receiver",
+                "this receiver is there already",
+                help,
+            );
+            continue;
+        }
+        receivers.push(receiver);
+    }
+    receivers
+}
+
+fn notification(doc: NotificationDoc, cx: &mut Cx<'_>) -> Option<Receiver> {
+    let wrong = |message: &str, help: &str, cx: &mut Cx<'_>| {
+        cx.error_help(doc.span, "receiver", message, help.to_owned());
+        None
+    };
+    if !doc.clean {
+        return None;
+    }
+    let target = match (doc.webhook, doc.secret, doc.command) {
+        (Some(webhook), Some(secret), None) => {
+            https(&webhook, "webhook-url", cx)?;
+            Target::Webhook {
+                url: webhook.value.0,
+                secret: secret.value,
+            }
+        }
+        (None, None, Some(command)) => Target::Command {
+            name: command.value,
+        },
+        (Some(_), None, None) => {
+            let help = "add `secret: NAME`; `systemd-creds encrypt --name=bitbuilder.notify.NAME - \
+                        /etc/credstore.encrypted/bitbuilder.notify.NAME` on the host stores it";
+            return wrong("nothing says what the webhook is signed with", help, cx);
+        }
+        _ => {
+            let help = "write `webhook` and `secret`, or `command`";
+            return wrong("a receiver is a webhook or a command", help, cx);
+        }
+    };
     let events = doc.events.into_iter().flat_map(|list| list.value);
-    Some(Notification {
-        webhook: webhook.value.0,
-        events: events.map(|event| event.value.to_string()).collect(),
+    Some(Receiver {
+        target,
+        events: events.map(|event| event.value).collect(),
     })
 }
 

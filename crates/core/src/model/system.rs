@@ -2,6 +2,7 @@
 
 use super::{Bytes, MilliCores, Millis, Name, NetworkMode, Protocol};
 use crate::finding::Origin;
+use crate::notify::Receiver;
 use crate::signature::KeyRing;
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -164,7 +165,7 @@ pub struct Policy {
     /// What is kept and for how long.
     pub retention: Retention,
     /// Whom to tell.
-    pub notifications: Vec<Notification>,
+    pub notifications: Vec<Receiver>,
     /// Template repositories: name to source.
     pub templates: Vec<TemplateSource>,
     /// Time limit of lifecycle scripts.
@@ -303,15 +304,6 @@ pub struct Retention {
     pub generations: u64,
     /// How long the data of a removed tenant is kept.
     pub removed_tenants: Millis,
-}
-
-/// One receiver of events.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Notification {
-    /// URL of a webhook.
-    pub webhook: String,
-    /// Kinds of events; empty means all.
-    pub events: Vec<String>,
 }
 
 /// Where a template comes from.

@@ -26,6 +26,7 @@ pub use waiting::{Gate, Waiting};
 
 use crate::artefact::{OwnedDirectory, UpdateClass};
 use crate::desired::Layer;
+use crate::digest::sha256;
 use crate::finding::{Finding, Origin};
 use crate::model::Name;
 use serde::{Deserialize, Serialize};
@@ -57,6 +58,13 @@ impl Plan {
     /// Whether nothing would change.
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty()
+    }
+
+    /// SHA-256 over what is done to whom, in JSON: two plans with one digest have the same effect.
+    pub fn digest(&self) -> String {
+        let steps = (&self.tenant, self.from, self.to, &self.commit, &self.steps);
+        // Texts and numbers, which JSON can always say.
+        sha256(&serde_json::to_vec(&steps).unwrap_or_default())
     }
 }
 

@@ -14,17 +14,10 @@ pub fn unavailable(policy: &Policy) -> Vec<Finding> {
         (
             policy.storage.quota != Quota::None,
             "`storage.quota` is not used yet: storage limits are not enforced",
-            None,
-        ),
-        (
-            !policy.notifications.is_empty(),
-            "`notifications` are not sent yet",
-            Some("read `bbctl events --follow --json`"),
         ),
         (
             !policy.templates.is_empty(),
             "`templates` are not fetched yet: the host has those that are installed on it",
-            None,
         ),
         (
             (pools.vni, pools.vlan, pools.wireguard, &pools.trunks)
@@ -35,23 +28,15 @@ pub fn unavailable(policy: &Policy) -> Vec<Finding> {
                     &usual.pools.trunks,
                 ),
             "`pools.vni`, `vlan`, `wireguard` and `trunks` are not used yet: networks of their modes are left out",
-            None,
         ),
         (
             policy.hook_timeout != usual.hook_timeout,
             "`hooks.timeout` is not used yet: lifecycle scripts are not run",
-            None,
         ),
     ];
-    let said = says.into_iter().filter(|(written, ..)| *written);
-    said.map(|(_, message, help)| {
-        let finding = Finding::warning(Origin::file(FILE), "not-available", message);
-        match help {
-            Some(help) => finding.help(help),
-            None => finding,
-        }
-    })
-    .collect()
+    let said = says.into_iter().filter(|(written, _)| *written);
+    said.map(|(_, message)| Finding::warning(Origin::file(FILE), "not-available", message))
+        .collect()
 }
 
 #[cfg(test)]

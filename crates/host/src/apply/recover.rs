@@ -5,6 +5,7 @@ use super::outcome::Outcome;
 use super::phases::{collect, each, reload};
 use super::prepare;
 use super::tenant::{Run, undo};
+use crate::audit::{self, Event};
 use crate::host::{Host, HostError};
 use crate::{generations, network};
 use bitbuilder_core::model::Name;
@@ -87,7 +88,24 @@ fn recover_each(host: &dyn Host, tenants: Vec<Name>) -> BTreeMap<Name, Recovery>
         let finished = collect(runs).into_iter();
         recoveries.extend(finished.map(|(tenant, outcome)| (tenant, Recovery::Finished(outcome))));
     }
+    for (tenant, recovery) in &recoveries {
+        audit::note(host.root(), event(host, tenant, recovery));
+    }
     recoveries
+}
+
+/// For the audit trail.
+fn event(host: &dyn Host, tenant: &Name, recovery: &Recovery) -> Event {
+    let (word, error) = match recovery {
+        Recovery::Undone => ("undone", None),
+        Recovery::Finished(outcome) => ("finished", outcome.error()),
+        Recovery::Failed { error } => ("failed", Some(error.as_str())),
+    };
+    let current = generations::current(host.root(), tenant).ok().flatten();
+    Event::new(Some(tenant), "recovered")
+        .with("recovery", word)
+        .with_some("current", current)
+        .with_some("error", error)
 }
 
 /// Undoes at once; a run of what is left when it goes forward.

@@ -1,8 +1,10 @@
 //! What the host keeps.
 
 use super::Check;
+use crate::audit;
 use crate::generations;
 use crate::host::{Host, HostError};
+use crate::notify;
 use crate::observe::{damaged_templates, templates};
 use crate::paths::HostRoot;
 use crate::reconcile::{EffectiveTenant, accepted_system, effective_registry, read_config};
@@ -22,8 +24,10 @@ pub fn state(host: &dyn Host) -> Vec<Check> {
     let mut checks = vec![
         Check::of("templates", container_templates(root)),
         Check::of("system", system(root)),
+        audit(host),
     ];
     checks.extend(signatures(host));
+    checks.extend(notifications(root));
     match effective_registry(root) {
         Ok(registry) => {
             let tenants = registry.into_iter().flat_map(|registry| registry.tenants);
@@ -32,6 +36,39 @@ pub fn state(host: &dyn Host) -> Vec<Check> {
         Err(error) => checks.push(damaged("registry", &error)),
     }
     checks
+}
+
+/// Whether what is done is recorded.
+fn audit(host: &dyn Host) -> Check {
+    let name = "audit";
+    let found = audit::check(host).and_then(|count| Ok((count, audit::waiting(host.root())?)));
+    let advice = "docs/audit.md says what may be wrong with its key or its repository";
+    match found {
+        Ok((count, 0)) => Check::ok(name, format!("the trail has {count} records")),
+        Ok((_, waiting)) => {
+            let message = format!("{waiting} records wait to be added to the trail");
+            Check::warn(
+                name,
+                message,
+                "the next pass that changes something adds them",
+            )
+        }
+        Err(error) => Check::fail(name, error.to_string(), advice),
+    }
+}
+
+/// What waits to be told; nothing when nothing does.
+fn notifications(root: &HostRoot) -> Vec<Check> {
+    let check = |(receiver, count): (String, usize)| {
+        let name = format!("notify {receiver}");
+        let advice =
+            "`journalctl -u 'bitbuilder-notify*'` says why; docs/notifications.md says more";
+        Check::warn(&name, format!("{count} notices wait"), advice)
+    };
+    match notify::waiting(root) {
+        Ok(waiting) => waiting.into_iter().map(check).collect(),
+        Err(error) => vec![damaged("notify", &error)],
+    }
 }
 
 fn container_templates(root: &HostRoot) -> Result<Check, HostError> {

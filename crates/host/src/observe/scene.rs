@@ -88,6 +88,18 @@ impl Host for Fake {
         unreachable!("observation changes nothing")
     }
 
+    fn caller(&self) -> crate::host::Caller {
+        unreachable!("observation asks for nobody")
+    }
+
+    fn random(&self) -> Result<[u8; 32], HostError> {
+        unreachable!("observation needs no secrets")
+    }
+
+    fn encrypt(&self, _name: &str, _secret: &[u8]) -> Result<Option<Vec<u8>>, HostError> {
+        unreachable!("observation needs no secrets")
+    }
+
     fn facts(&self) -> Result<HostFacts, HostError> {
         crate::observe::facts_of(&self.root, 262)
     }

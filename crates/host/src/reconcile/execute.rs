@@ -9,6 +9,7 @@ use super::task::Task;
 use super::{Event, PassError, TenantReport, Verdict};
 use crate::apply::{Apply, Work};
 use crate::atomic;
+use crate::audit;
 use crate::host::Host;
 use crate::observe::drift::Seals;
 use bitbuilder_core::model::Name;
@@ -17,11 +18,15 @@ use bitbuilder_core::model::Name;
 pub(super) fn execute(
     host: &dyn Host,
     ground: &mut Ground,
-    tasks: Vec<Task>,
+    mut tasks: Vec<Task>,
     say: &mut dyn FnMut(Event),
 ) -> Result<Vec<TenantReport>, PassError> {
     // Before anything uses a number it is on the disk as given.
     kept::write(host, &mut ground.allocations)?;
+    let intended = tasks.iter().filter_map(|task| task.intended(host.root()));
+    if let Err(error) = audit::ahead(host, intended.collect()) {
+        tasks.iter_mut().for_each(|task| task.hold_back(&error));
+    }
     enter(ground, &tasks);
     let registry = atomic::json(&host.root().registry(), &ground.effective())?;
     let work: Vec<Work<'_>> = tasks.iter().filter_map(Task::work).collect();

@@ -3,9 +3,11 @@
 use super::ground::Ground;
 use super::kept;
 use super::lock;
+use super::operate::operator;
 use super::{Event, HistoryEvent, PassError, accepted_system};
 use crate::apply;
 use crate::atomic;
+use crate::audit::{self, Command};
 use crate::events::{self, Record};
 use crate::generations;
 use crate::host::{Host, HostError};
@@ -120,6 +122,10 @@ pub(super) fn release(
 fn delete(host: &dyn Host, ground: &mut Ground, id: &Name) -> Result<(), PassError> {
     let tenants = &ground.revision.system.tenants;
     let repositories: Vec<String> = tenants.iter().map(|one| one.repository.clone()).collect();
+    if ground.allocations.tenants.contains_key(id) {
+        let purged = audit::Event::of(Some(id), &HistoryEvent::Purged);
+        audit::ahead(host, vec![purged])?;
+    }
     teardown::purge(host, id, &repositories)?;
     let known = ground.allocations.tenants.remove(id).is_some();
     kept::write(host, &mut ground.allocations)?;
@@ -140,6 +146,11 @@ fn delete(host: &dyn Host, ground: &mut Ground, id: &Name) -> Result<(), PassErr
 /// When the tenant is registered, was not taken down yet, or is not known; when something of it is still mounted.
 pub fn purge(host: &dyn Host, id: &Name, say: &mut dyn FnMut(Event)) -> Result<(), PassError> {
     let _lock = lock::take(host.root(), || say(Event::Waiting))?;
+    let command = Command::new("tenant-purge", Some(id));
+    audit::act(host, &operator(host), Some(command), || purge_now(host, id))
+}
+
+fn purge_now(host: &dyn Host, id: &Name) -> Result<(), PassError> {
     apply::recover(host, id)?;
     let mut ground = Ground::read(host, accepted_system(host)?)?;
     let refuse = |reason: String| {

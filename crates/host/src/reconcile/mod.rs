@@ -63,7 +63,9 @@ pub use trigger::{Trigger, UnknownTrigger, is_delivery};
 pub use watch::{judge, judge_unit};
 
 use crate::apply::{self, Recovery};
+use crate::audit::{self, Command, Draft};
 use crate::host::{Host, HostError};
+use crate::notify;
 use bitbuilder_core::model::Name;
 use execute::execute;
 use ground::Ground;
@@ -91,6 +93,27 @@ pub fn pass(
     options: &Options,
     say: &mut dyn FnMut(Event),
 ) -> Result<Report, PassError> {
+    let mut command = options.command();
+    let made = stages(host, options, &mut command, say);
+    // Nothing was there to be done, or it could not be begun: it was said all the same.
+    if let Some(mut command) = command {
+        command.error = made.as_ref().err().map(ToString::to_string);
+        audit::record(host, Draft::command(host, command));
+    }
+    if options.scope == Scope::All && !options.plan_only {
+        // Who is near a limit is told the next time.
+        let _ = notify::look_at_limits(host);
+    }
+    made
+}
+
+/// All stages in order; the first locked part takes `command` to its record.
+fn stages(
+    host: &dyn Host,
+    options: &Options,
+    command: &mut Option<Command>,
+    say: &mut dyn FnMut(Event),
+) -> Result<Report, PassError> {
     access::sweep(host.root());
     let rest = rest::peek(host.root())?;
     let still = Still::of(host, options, rest.as_ref())?;
@@ -107,7 +130,8 @@ pub fn pass(
                 note(host, options, prospect, &mut report, say)?;
             } else {
                 let still = still.under(&prospect.revision);
-                rounds(threads, host, options, (prospect, still), &mut report, say)?;
+                let found = (prospect, still);
+                rounds(threads, host, options, found, command, &mut report, say)?;
             }
             match system.answer(None) {
                 Some(late) => fetched = Some(late),
@@ -126,7 +150,9 @@ fn note(
     say: &mut dyn FnMut(Event),
 ) -> Result<(), PassError> {
     let mut lock = lock::take(host.root(), || say(Event::Waiting))?;
-    report.system = system::settle(host, options, prospect)?.0;
+    report.system = acting(host, options, &mut None, || {
+        Ok(system::settle(host, options, prospect)?.0)
+    })?;
     let rest = lock.rest.take().filter(|_| report.system.is_settled());
     rest::leave(host.root(), rest.as_ref());
     Ok(())
@@ -137,14 +163,15 @@ fn rounds<'scope, 'env>(
     threads: &'scope thread::Scope<'scope, 'env>,
     host: &'env dyn Host,
     options: &Options,
-    (prospect, mut still): (Prospect, Still<'_>),
+    (prospect, still): (Prospect, Still<'_>),
+    command: &mut Option<Command>,
     report: &mut Report,
     say: &mut dyn FnMut(Event),
 ) -> Result<(), PassError> {
     let questions = remotes::questions(host, options, &prospect.revision, &still)?;
     let timeout = prospect.revision.system.policy.sync.timeout;
     let mut remotes = Remotes::ask(threads, host, timeout, questions);
-    let mut prospect = Some(prospect);
+    let (mut prospect, mut still) = (Some(prospect), Some(still));
     loop {
         let mut answers = match options.plan_only {
             true => remotes.rest(),
@@ -154,40 +181,41 @@ fn rounds<'scope, 'env>(
             return Ok(());
         };
         let rest = lock.rest.take();
-        // What a crash left half done is left alone by a plan.
-        let stuck = match options.plan_only {
-            true => BTreeMap::new(),
-            false => {
-                trial::end_all_stale(host)?;
-                recover(host)?
+        let rest = acting(host, options, command, || {
+            // What a crash left half done is left alone by a plan.
+            let stuck = match options.plan_only {
+                true => BTreeMap::new(),
+                false => {
+                    trial::end_all_stale(host)?;
+                    recover(host)?
+                }
+            };
+            let first = prospect.is_some();
+            let revision = match prospect.take() {
+                Some(prospect) => {
+                    let (system, revision) = system::settle(host, options, prospect)?;
+                    report.system = system;
+                    revision
+                }
+                None => accepted_system(host)?,
+            };
+            let mut ground = Ground::read(host, revision)?;
+            if let Some(still) = still.take() {
+                let still = still.if_left_by(rest.as_ref()).under(&ground.revision);
+                report.merge(still.reports());
+                answers.add_unasked(&remotes, &ground.revision, options, &still);
             }
-        };
-        let first = prospect.is_some();
-        let revision = match prospect.take() {
-            Some(prospect) => {
-                let (system, revision) = system::settle(host, options, prospect)?;
-                report.system = system;
-                revision
+            if !options.plan_only {
+                trial::confirm_merged(host, &ground)?;
             }
-            None => accepted_system(host)?,
-        };
-        let mut ground = Ground::read(host, revision)?;
-        if first {
-            still = still.if_left_by(rest.as_ref()).under(&ground.revision);
-            report.merge(still.reports());
-            answers.add_unasked(&remotes, &ground.revision, options, &still);
-        }
-        if !options.plan_only {
-            trial::confirm_merged(host, &ground)?;
-        }
-        let mut tasks = tenants(host, &mut ground, options, answers, &stuck);
-        if first {
-            tasks.extend(leaving(host, &ground, options)?);
-        }
-        let rest = if options.plan_only {
-            report.merge(tasks.into_iter().map(Task::into_report).collect());
-            rest
-        } else {
+            let mut tasks = tenants(host, &mut ground, options, answers, &stuck);
+            if first {
+                tasks.extend(leaving(host, &ground, options)?);
+            }
+            if options.plan_only {
+                report.merge(tasks.into_iter().map(Task::into_report).collect());
+                return Ok(rest);
+            }
             let mut done = execute(host, &mut ground, tasks, say)?;
             attend(host, &mut ground, &mut done, say);
             trial::follow(host, &mut ground, &mut done, say);
@@ -196,8 +224,8 @@ fn rounds<'scope, 'env>(
             }
             let rest = Rest::after(host, &ground, rest, &report.system, &done)?;
             report.merge(done);
-            rest
-        };
+            Ok(rest)
+        })?;
         rest::leave(host.root(), rest.as_ref());
         if remotes.is_done() {
             return Ok(());
@@ -232,6 +260,19 @@ fn attend(
             report: Box::new(report.clone()),
         });
     }
+}
+
+/// Does `body`, under the host's lock, as an act of whoever caused the pass; a pass that only plans leaves no record.
+fn acting<T>(
+    host: &dyn Host,
+    options: &Options,
+    command: &mut Option<Command>,
+    body: impl FnOnce() -> Result<T, PassError>,
+) -> Result<T, PassError> {
+    if options.plan_only {
+        return body();
+    }
+    audit::act(host, &options.trigger, command.take(), body)
 }
 
 /// Finishes or undoes what a crash interrupted. A tenant whose journal is still needed afterwards is returned with the

@@ -2,9 +2,11 @@
 
 use super::ground::Ground;
 use super::{
-    Event, PassError, Suspension, TenantReport, TenantState, accepted_system, lock, trial, watch,
+    Event, PassError, Suspension, TenantReport, TenantState, Trigger, accepted_system, lock, trial,
+    watch,
 };
 use crate::apply;
+use crate::audit::{self, Command};
 use crate::events::HistoryEvent;
 use crate::events::{self, Record};
 use crate::generations;
@@ -24,6 +26,18 @@ pub fn rollback(
     say: &mut dyn FnMut(Event),
 ) -> Result<TenantReport, PassError> {
     let _lock = lock::take(host.root(), || say(Event::Waiting))?;
+    let command = Command::new("rollback", Some(id)).with_some("to", to);
+    audit::act(host, &operator(host), Some(command), || {
+        roll_back(host, id, to, say)
+    })
+}
+
+fn roll_back(
+    host: &dyn Host,
+    id: &Name,
+    to: Option<u64>,
+    say: &mut dyn FnMut(Event),
+) -> Result<TenantReport, PassError> {
     trial::end_all_stale(host)?;
     apply::recover(host, id)?;
     let mut ground = Ground::read(host, accepted_system(host)?)?;
@@ -112,6 +126,13 @@ pub fn resume(host: &dyn Host, id: &Name) -> Result<(), PassError> {
     })
 }
 
+/// Who runs this program.
+pub(super) fn operator(host: &dyn Host) -> Trigger {
+    Trigger::Operator {
+        uid: host.caller().uid,
+    }
+}
+
 fn change(
     host: &dyn Host,
     id: &Name,
@@ -119,6 +140,23 @@ fn change(
     change: impl FnOnce(&mut TenantState, u64),
 ) -> Result<(), PassError> {
     let _lock = lock::take(host.root(), || {})?;
+    let command = match &event {
+        HistoryEvent::Suspended { reason } => {
+            Command::new("suspend", Some(id)).with("reason", reason.as_str())
+        }
+        _ => Command::new("resume", Some(id)),
+    };
+    audit::act(host, &operator(host), Some(command), || {
+        remember(host, id, event, change)
+    })
+}
+
+fn remember(
+    host: &dyn Host,
+    id: &Name,
+    event: HistoryEvent,
+    change: impl FnOnce(&mut TenantState, u64),
+) -> Result<(), PassError> {
     let known = accepted_system(host)?;
     Ground::find(&known, id)?;
     let before = TenantState::read(host.root(), id)?;
@@ -137,6 +175,7 @@ fn change(
         (None, None) => {}
     }
     state.record(now, event.clone());
+    audit::ahead(host, vec![audit::Event::of(Some(id), &event)])?;
     state.write(host.root(), id)?;
     let tenant = Some(id.clone());
     events::append(

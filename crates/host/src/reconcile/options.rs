@@ -1,6 +1,7 @@
 //! How far a pass goes, and for whom.
 
 use super::Trigger;
+use crate::audit::Command;
 use bitbuilder_core::model::Name;
 
 /// What a pass does.
@@ -36,6 +37,25 @@ impl Default for Options {
             starts: Starts::Awaited,
             trigger: Trigger::default(),
         }
+    }
+}
+
+impl Options {
+    /// What an operator said, for the audit trail; nothing when somebody else caused the pass.
+    pub(super) fn command(&self) -> Option<Command> {
+        if self.plan_only || !matches!(self.trigger, Trigger::Operator { .. }) {
+            return None;
+        }
+        let tenant = match &self.scope {
+            Scope::All => None,
+            Scope::One(id) => Some(id),
+        };
+        let command = Command::new("sync", tenant)
+            .when(!self.fetch, "no-fetch")
+            .when(self.retry, "retry")
+            .when(self.allow_rewind, "allow-rewind")
+            .when(self.repair, "repair");
+        Some(command)
     }
 }
 

@@ -3,10 +3,12 @@
 use super::task::Task;
 use super::{PassError, TenantReport, Verdict, trial, watch};
 use crate::apply::Outcome;
+use crate::audit;
 use crate::events::HistoryEvent;
 use crate::events::{self, Record};
 use crate::generations;
 use crate::host::Host;
+use crate::notify;
 
 /// Puts the outcome into the report, writes the memory of the tenant, and prunes what is too old.
 pub(super) fn record(
@@ -60,6 +62,12 @@ fn remember(
         trial::forget(host, &id)?;
     }
     task.report.attend |= task.state.wants_attention();
+    let (before, after) = (&task.before.fetch_failure, &task.state.fetch_failure);
+    notify::fetched(host, Some(&id), before.as_ref(), after.as_ref());
+    let changed = task.report.outcome.as_ref().is_some_and(Outcome::changed);
+    if events.is_empty() && changed {
+        audit::note(root, audit::Event::new(Some(&id), "changed"));
+    }
     for event in events {
         let tenant = Some(id.clone());
         events::append(

@@ -3,10 +3,14 @@
 use super::access;
 use super::init::{HostConfig, SYSTEM, read_config};
 use super::{
-    Event, Options, PassError, Refusal, Scope, SystemReport, effective_registry, lock, trust,
+    Event, HistoryEvent, Options, PassError, Refusal, Scope, SystemReport, effective_registry,
+    lock, trust,
 };
 use crate::atomic;
+use crate::audit;
+use crate::events::{self, Record};
 use crate::host::{Host, HostError};
+use crate::notify;
 use crate::paths::HostRoot;
 use crate::reconcile::FetchFailure;
 use crate::signature::Verified;
@@ -218,16 +222,50 @@ pub(super) fn settle(
         look(host, options, None)?
     };
     if !options.plan_only {
-        let root = host.root();
-        let moved = prospect.state.accepted != prospect.before.accepted;
-        if moved || !Accepted::path(root).exists() {
-            Accepted::write(root, &prospect.revision)?;
-        }
-        if prospect.state != prospect.before {
-            prospect.state.write(root)?;
-        }
+        remember(host, &prospect)?;
     }
     Ok((prospect.report, prospect.revision))
+}
+
+/// Writes what is remembered, and tells what is new: that a commit is in force, or is not accepted.
+fn remember(host: &dyn Host, prospect: &Prospect) -> Result<(), PassError> {
+    let root = host.root();
+    let (before, state) = (&prospect.before, &prospect.state);
+    notify::configure(root, &prospect.revision.system.policy.notifications)?;
+    let moved = state.accepted != before.accepted;
+    let accepted = audit::Event::new(None, "system-accepted")
+        .with_some("commit", state.accepted.clone())
+        .with_some("before", before.accepted.clone());
+    if moved {
+        audit::ahead(host, vec![accepted.clone()])?;
+    }
+    if moved || !Accepted::path(root).exists() {
+        Accepted::write(root, &prospect.revision)?;
+    }
+    if state != before {
+        state.write(root)?;
+    }
+    if moved {
+        audit::note(root, accepted);
+    }
+    let failures = (before.fetch_failure.as_ref(), state.fetch_failure.as_ref());
+    notify::fetched(host, None, failures.0, failures.1);
+    let known = before.refused.as_ref().map(|refusal| &refusal.commit);
+    if let Some(refusal) = &state.refused
+        && known != Some(&refusal.commit)
+    {
+        let event = HistoryEvent::Refused {
+            commit: refusal.commit.clone(),
+            reason: refusal.reason.clone(),
+        };
+        let record = Record {
+            time: host.now(),
+            tenant: None,
+            event,
+        };
+        events::append(root, &record)?;
+    }
+    Ok(())
 }
 
 /// Brings `reference` of the system repository into its mirror; the commit.

@@ -12,9 +12,11 @@ use super::{
     EffectiveTenant, HistoryEvent, Options, PassError, Starts, TenantReport, TenantState, Verdict,
 };
 use crate::apply::Work;
+use crate::audit;
 use crate::generations;
-use crate::host::Host;
+use crate::host::{Host, HostError};
 use crate::observe::{Presence, finished, may_end, observed};
+use crate::paths::HostRoot;
 use crate::teardown;
 use bitbuilder_core::allocate::TenantAllocation;
 use bitbuilder_core::artefact::{self, Artefacts, Manifest, Provenance, UnitKind};
@@ -23,6 +25,7 @@ use bitbuilder_core::finding::Finding;
 use bitbuilder_core::model::{Name, Registration};
 use bitbuilder_core::plan;
 use bitbuilder_core::window::{Way, Window};
+use serde_json::json;
 use std::collections::BTreeSet;
 
 /// One tenant's part of a pass.
@@ -63,6 +66,47 @@ impl Task {
             self.report.verdict = Verdict::Planned;
         }
         self.report
+    }
+
+    /// What is about to happen to the tenant, for the audit trail.
+    pub(super) fn intended(&self, root: &HostRoot) -> Option<audit::Event> {
+        let id = &self.report.tenant;
+        let plan = self.work().map(|work| work.plan);
+        let event = match (&self.event, plan) {
+            (Some(event), _) => audit::Event::of(Some(id), event),
+            (None, Some(_)) => audit::Event::new(Some(id), "changed"),
+            (None, None) => return None,
+        };
+        let Some(plan) = plan else {
+            return Some(event);
+        };
+        let state = |number: Option<u64>, tree: Option<String>| {
+            Some(json!({ "generation": number?, "tree": tree }))
+        };
+        let tree = |number: u64| Some(generations::read_manifest(root, id, number).ok()?.hash);
+        let target = self.target.as_ref().map(|(manifest, _)| manifest);
+        Some(
+            event
+                .with("plan", plan.digest())
+                .with_some("before", state(plan.from, plan.from.and_then(tree)))
+                .with_some("target", state(plan.to, target.map(|one| one.hash.clone())))
+                .with_some("commit", plan.commit.clone())
+                .with_some("system", target.map(|one| one.system.clone()))
+                .with_some("signer", target.and_then(|one| one.signer.clone())),
+        )
+    }
+
+    /// Nothing new is deployed while it cannot be put down that it is; a way back and an end go on.
+    pub(super) fn hold_back(&mut self, error: &HostError) {
+        if !matches!(self.event, Some(HistoryEvent::Deployed { .. })) || self.work().is_none() {
+            return;
+        }
+        self.report.verdict = Verdict::Failed;
+        self.report.error = Some(format!(
+            "nothing is deployed while the audit trail cannot be written: {error}; `bbctl doctor` says more"
+        ));
+        (self.report.plan, self.target, self.event) = (None, None, None);
+        self.state = self.before.clone();
     }
 
     /// A tenant that nothing can be done for.

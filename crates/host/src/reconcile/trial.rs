@@ -12,6 +12,7 @@
 use super::execute::execute;
 use super::ground::Ground;
 use super::look::{Goal, Look, short};
+use super::operate::operator;
 use super::state::{Return, Trial};
 use super::task::Planner;
 use super::{
@@ -20,6 +21,7 @@ use super::{
 };
 use crate::apply;
 use crate::atomic;
+use crate::audit::{self, Command};
 use crate::events::{self, Record};
 use crate::generations;
 use crate::host::{Host, HostError};
@@ -60,6 +62,22 @@ pub fn try_out(
     let wanted = reference.unwrap_or(&registration.reference);
     let (repository, commit) = find_reference(host, Some(id), wanted, true)?;
     let _lock = lock::take(host.root(), || say(Event::Waiting))?;
+    let command = Command::new("apply", Some(id))
+        .with("try", length.0)
+        .with("commit", commit.as_str());
+    audit::act(host, &operator(host), Some(command), || {
+        put_on_trial(host, id, reference, length, (&repository, commit), say)
+    })
+}
+
+fn put_on_trial(
+    host: &dyn Host,
+    id: &Name,
+    reference: Option<&str>,
+    length: Millis,
+    (repository, commit): (&Repository, String),
+    say: &mut dyn FnMut(Event),
+) -> Result<TenantReport, PassError> {
     end_all_stale(host)?;
     apply::recover(host, id)?;
     let mut ground = Ground::read(host, accepted_system(host)?)?;
@@ -235,6 +253,13 @@ fn one(id: &Name, reports: Vec<TenantReport>) -> TenantReport {
 /// When there is no trial, or its state is unreadable.
 pub fn confirm(host: &dyn Host, id: &Name) -> Result<u64, PassError> {
     let _lock = lock::take(host.root(), || {})?;
+    let command = Command::new("confirm", Some(id));
+    audit::act(host, &operator(host), Some(command), || {
+        confirm_current(host, id)
+    })
+}
+
+fn confirm_current(host: &dyn Host, id: &Name) -> Result<u64, PassError> {
     end_all_stale(host)?;
     apply::recover(host, id)?;
     let known = accepted_system(host)?;

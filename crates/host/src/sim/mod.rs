@@ -17,6 +17,7 @@
 //! - The clock shows one second more at each reading; a file `DIR/clock` with a number holds it still. The time since
 //!   the start is the same, unless there is a file `DIR/uptime` with milliseconds. Invocation ids
 //!   are made of the unit's name and the number of its starts. Equal calls give equal results.
+//! - Root is who calls, nothing is sealed, and what is random on a real host is a count here.
 //! - It is systemd 262 with the usual controllers; machine tags are read from `DIR/etc/machine-info`.
 //!
 //! Not simulated: time that passes (`OnUnitActiveSec=`, restarts), cycles and conflicts of jobs, packets.
@@ -38,7 +39,7 @@ pub use faults::{Call, Faults};
 pub use state::Table;
 
 use crate::disk;
-use crate::host::{Host, HostError, UnitState};
+use crate::host::{Caller, Host, HostError, UnitState};
 use crate::observe;
 use crate::paths::HostRoot;
 use base64ct::{Base64, Encoding};
@@ -358,6 +359,27 @@ impl Host for SimHost {
             state.timers.remove(unit);
             Ok(())
         })
+    }
+
+    fn caller(&self) -> Caller {
+        Caller {
+            uid: 0,
+            login: None,
+        }
+    }
+
+    fn random(&self) -> Result<[u8; 32], HostError> {
+        let count = self.store.change(|state| {
+            state.random += 1;
+            Ok(state.random)
+        })?;
+        let mut bytes = [0; 32];
+        bytes[..8].copy_from_slice(&count.to_le_bytes());
+        Ok(bytes)
+    }
+
+    fn encrypt(&self, _name: &str, _secret: &[u8]) -> Result<Option<Vec<u8>>, HostError> {
+        Ok(None)
     }
 
     fn facts(&self) -> Result<HostFacts, HostError> {

@@ -18,8 +18,12 @@ pub(super) const SYSTEMD: u32 = 262;
 const CONTROLLERS: &str = "cpuset cpu io memory pids\n";
 
 /// Our units.
-const UNITS: [(&str, &str); 17] = [
+const UNITS: [(&str, &str); 21] = [
     unit!("bitbuilder-discover.service"),
+    unit!("bitbuilder-notify-command@.service"),
+    unit!("bitbuilder-notify-webhook@.service"),
+    unit!("bitbuilder-notify.service"),
+    unit!("bitbuilder-notify@.service"),
     unit!("bitbuilder-online.service"),
     unit!("bitbuilder-path@.path"),
     unit!("bitbuilder-path@.service"),

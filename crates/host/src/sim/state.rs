@@ -26,6 +26,8 @@ const CLOCK: u64 = 1_000_000_000;
 pub(super) struct State {
     /// Seconds since the epoch; one more after each reading.
     pub(super) clock: u64,
+    /// Secrets that were asked for: makes the next one.
+    pub(super) random: u64,
     /// Reloads of the manager.
     pub(super) reloads: u64,
     /// Transactions of packet rules.
@@ -55,6 +57,8 @@ struct Line {
     /// Format version, 1.
     format: u64,
     clock: u64,
+    #[serde(default)]
+    random: u64,
     reloads: u64,
     #[serde(default)]
     rulesets: u32,
@@ -93,6 +97,7 @@ impl Default for State {
     fn default() -> Self {
         Self {
             clock: CLOCK,
+            random: 0,
             reloads: 0,
             rulesets: 0,
             generations: Recorded::default(),
@@ -112,6 +117,7 @@ impl State {
         Line {
             format: FORMAT,
             clock: self.clock,
+            random: self.random,
             reloads: self.reloads,
             rulesets: self.rulesets,
             generations: self.generations.take_changes(),
@@ -129,6 +135,7 @@ impl State {
         Line {
             format: FORMAT,
             clock: self.clock,
+            random: self.random,
             reloads: self.reloads,
             rulesets: self.rulesets,
             generations: self.generations.whole(),
@@ -144,6 +151,7 @@ impl State {
 
     fn merge(&mut self, line: Line) {
         self.clock = line.clock;
+        self.random = line.random;
         self.reloads = line.reloads;
         self.rulesets = line.rulesets;
         self.generations.merge(line.generations);

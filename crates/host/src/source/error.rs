@@ -110,7 +110,7 @@ pub enum SourceError {
 
 impl SourceError {
     /// Wraps an I/O error with the path it concerns.
-    pub(super) fn file(path: &Path) -> impl FnOnce(std::io::Error) -> Self + '_ {
+    pub(crate) fn file(path: &Path) -> impl FnOnce(std::io::Error) -> Self + '_ {
         move |source| Self::File {
             path: path.to_owned(),
             source,
@@ -126,7 +126,7 @@ impl SourceError {
     }
 
     /// Wraps an error about an object.
-    pub(super) fn object<E: std::fmt::Display>(
+    pub(crate) fn object<E: std::fmt::Display>(
         id: impl std::fmt::Display,
     ) -> impl FnOnce(E) -> Self {
         move |error| Self::Object {

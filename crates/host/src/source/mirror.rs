@@ -105,7 +105,7 @@ fn configuration(url: &RemoteUrl) -> String {
 }
 
 /// Makes a bare repository with `config` at `path`, complete or not at all; `finish` adds to it before it appears.
-pub(super) fn create_bare(
+pub(crate) fn create_bare(
     path: &Path,
     config: &str,
     finish: impl FnOnce(&Path) -> Result<(), SourceError>,

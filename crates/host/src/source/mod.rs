@@ -37,6 +37,7 @@ pub use file::read_file;
 pub use layer::{Chown, Export, export_directory, export_layer};
 pub use limits::TreeLimits;
 pub use mirror::Mirror;
+pub(crate) use mirror::create_bare;
 pub use repository::{Repository, open};
 pub use signed::{SignedCommit, first_parents, signed_commit};
 pub use tree::{Reading, read_directory, read_tree};

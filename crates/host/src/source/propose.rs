@@ -7,6 +7,7 @@ use super::repository::{Repository, open};
 use super::{fetch, resolve_ref};
 use crate::git::{Invocation, Limits};
 use crate::host::Host;
+use crate::paths::HostRoot;
 use gix::ObjectId;
 use gix::objs::tree::{Entry, EntryKind};
 use gix::objs::{Commit, Tree};
@@ -39,17 +40,22 @@ impl Author {
             .into_iter()
             .find_map(variable)
             .unwrap_or_else(|| "root".into());
-        let hostname = std::fs::read_to_string(host.root().join("/etc/hostname"))
-            .map(|text| text.trim().to_owned())
-            .ok()
-            .filter(|text| is_plain(text))
-            .unwrap_or_else(|| "localhost".into());
+        let hostname = hostname(host.root());
         Self {
             email: format!("{name}@{hostname}"),
             name,
             time: host.now(),
         }
     }
+}
+
+/// The name of the host, as a commit can carry it.
+pub(crate) fn hostname(root: &HostRoot) -> String {
+    std::fs::read_to_string(root.join("/etc/hostname"))
+        .map(|text| text.trim().to_owned())
+        .ok()
+        .filter(|text| is_plain(text))
+        .unwrap_or_else(|| "localhost".into())
 }
 
 /// Whether a text can stand in the header of a commit.

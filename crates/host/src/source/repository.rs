@@ -9,7 +9,7 @@ pub(super) const LARGEST_OBJECT: u64 = 256 << 20;
 /// A repository that can be read.
 #[derive(Debug)]
 pub struct Repository {
-    pub(super) inner: gix::Repository,
+    pub(crate) inner: gix::Repository,
     path: PathBuf,
 }
 

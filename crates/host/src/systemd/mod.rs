@@ -2,8 +2,8 @@
 //!
 //! - `watch`: what is told of drift; `links`: interfaces, `witness`: who ended a unit.
 //! - `manager`: `systemctl`. `later`: `systemd-run`. `failure`: why a unit failed, from its state and its journal.
-//!   `networkd`: `networkctl`.
-//! - `credentials`: ciphertexts. `link`: ip(8).
+//!   `networkd`: `networkctl`. `link`: ip(8).
+//! - `credentials`: the credential service.
 
 mod credentials;
 mod failure;
@@ -15,12 +15,13 @@ mod networkd;
 mod watch;
 mod witness;
 
-use crate::host::{Host, HostError, UnitState};
+use crate::host::{Caller, Host, HostError, UnitState};
 use crate::nftables;
 use crate::observe;
 use crate::paths::HostRoot;
 use bitbuilder_core::resolve::HostFacts;
 use rustix::fs::{AtFlags, CWD, Gid, Uid, chownat};
+use rustix::rand::GetRandomFlags;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -62,6 +63,23 @@ impl Host for SystemdHost {
 
     fn forget_later(&self, unit: &str) -> Result<(), HostError> {
         later::forget(unit)
+    }
+
+    fn caller(&self) -> Caller {
+        Caller::of_this_process()
+    }
+
+    fn random(&self) -> Result<[u8; 32], HostError> {
+        let mut bytes = [0; 32];
+        let path = Path::new("/dev/urandom");
+        let got = rustix::rand::getrandom(&mut bytes, GetRandomFlags::empty());
+        // A request of up to 256 bytes is never cut, getrandom(2).
+        got.map_err(|errno| HostError::file(path)(errno.into()))?;
+        Ok(bytes)
+    }
+
+    fn encrypt(&self, name: &str, secret: &[u8]) -> Result<Option<Vec<u8>>, HostError> {
+        credentials::encrypt(&self.root, name, secret)
     }
 
     fn facts(&self) -> Result<HostFacts, HostError> {
@@ -113,7 +131,7 @@ impl Host for SystemdHost {
     }
 
     fn decrypt(&self, name: &str, ciphertext: &[u8]) -> Result<Vec<u8>, HostError> {
-        credentials::decrypt(name, ciphertext)
+        credentials::decrypt(&self.root, name, ciphertext)
     }
 
     fn chown(&self, path: &Path, owner: u32) -> Result<(), HostError> {

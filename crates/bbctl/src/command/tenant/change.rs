@@ -10,6 +10,7 @@ use bitbuilder_core::model::Name;
 use bitbuilder_core::report::{findings_json, sources};
 use bitbuilder_core::tree::Entry;
 use bitbuilder_host::atomic;
+use bitbuilder_host::audit::{self, Command, Draft};
 use bitbuilder_host::foreground;
 use bitbuilder_host::host::Host;
 use bitbuilder_host::reconcile::HostConfig;
@@ -55,6 +56,16 @@ impl Place {
                 Ok((read_tree(&repository, &commit, &limits)?, Some(commit)))
             }
         }
+    }
+
+    /// Puts the change into the audit trail of the host; a clone of the operator's is not the host's affair.
+    fn record(&self, change: &Change<'_>, commit: Result<&str, &CommandError>) {
+        let Self::Embedded { host, .. } = self else {
+            return;
+        };
+        let mut command = change.command().with_some("commit", commit.ok());
+        command.error = commit.err().map(ToString::to_string);
+        audit::record(host.as_ref(), Draft::command(host.as_ref(), command));
     }
 
     /// Makes the commit; its id.
@@ -117,7 +128,9 @@ impl Change<'_> {
             return Ok(Exit::Invalid);
         }
         let message = self.message();
-        let commit = place.commit(&text, &message, parent)?;
+        let commit = place.commit(&text, &message, parent);
+        place.record(self, commit.as_deref());
+        let commit = commit?;
         if json {
             context
                 .ui
@@ -143,6 +156,15 @@ impl Change<'_> {
                 let error = CommandError::refused(format!("tenant {id} is not in the registry"));
                 error.hint("`bbctl tenant list` shows who is")
             }),
+        }
+    }
+
+    fn command(&self) -> Command {
+        match self {
+            Self::Add(id, entry) => {
+                Command::new("tenant-add", Some(id)).with("entry", Value::Object((*entry).clone()))
+            }
+            Self::Remove(id) => Command::new("tenant-remove", Some(id)),
         }
     }
 

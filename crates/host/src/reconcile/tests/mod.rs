@@ -1,6 +1,7 @@
 //! Passes on a simulated host, from repositories that the git command makes.
 
 mod access;
+mod audit;
 mod deploy;
 mod drift;
 mod fault;
@@ -34,7 +35,11 @@ pub(super) struct World {
 impl World {
     /// A host whose registry has `ids`, each with one commit of one container `web`.
     pub(super) fn new(ids: &[&str]) -> Self {
-        let directory = tempfile::tempdir().unwrap();
+        Self::within(tempfile::tempdir().unwrap(), ids)
+    }
+
+    /// The same, in this directory.
+    pub(super) fn within(directory: TempDir, ids: &[&str]) -> Self {
         let host = SimHost::open(directory.path().join("host")).unwrap();
         let world = Self { host, directory };
         for id in ids {

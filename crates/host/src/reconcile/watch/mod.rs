@@ -23,10 +23,11 @@ use super::ground::Ground;
 use super::state::Trial;
 use super::task::Planner;
 use super::{
-    Event, Options, PassError, TenantReport, TenantState, Verdict, accepted_system, lock, rest,
-    trial,
+    Event, Options, PassError, TenantReport, TenantState, Trigger, Verdict, accepted_system, lock,
+    rest, trial,
 };
 use crate::apply;
+use crate::audit;
 use crate::generations;
 use crate::host::Host;
 use crate::observe::standings;
@@ -44,10 +45,12 @@ pub fn judge(
     say: &mut dyn FnMut(Event),
 ) -> Result<Option<TenantReport>, PassError> {
     let mut lock = lock::take(host.root(), || say(Event::Waiting))?;
-    trial::end_all_stale(host)?;
-    let recovered = apply::recover(host, id)?;
-    let mut ground = Ground::read(host, accepted_system(host)?)?;
-    let mut report = attend(host, &mut ground, id, say)?;
+    let (mut report, recovered) = audit::act(host, &Trigger::Health, None, || {
+        trial::end_all_stale(host)?;
+        let recovered = apply::recover(host, id)?;
+        let mut ground = Ground::read(host, accepted_system(host)?)?;
+        Ok::<_, PassError>((attend(host, &mut ground, id, say)?, recovered))
+    })?;
     match &mut report {
         Some(report) => {
             report.generation = generations::current(host.root(), id)?;

@@ -225,6 +225,8 @@ fn allow() -> Vec<Row> {
 fn policy() -> Vec<Row> {
     let set = |field, pointer, value: Value| row("policy", field).set(POLICY, pointer, value);
     let fresh = "new allocations are made from it";
+    let told = "what happens next is told so";
+    let hook = json!([{ "webhook": "https://hooks.example/a", "secret": "hooks" }]);
     let judged = "the next commits of the system repository are judged by it";
     let warn = json!({ "commits": "warn", "signers": [SIGNERS[0]] });
     vec![
@@ -274,26 +276,31 @@ fn policy() -> Vec<Row> {
         .elsewhere("data of removed tenants goes after it"),
         set(
             "notifications[].webhook",
-            "/notifications",
-            json!([{ "webhook": "https://hooks.example/b" }]),
+            "/notifications/0/webhook",
+            json!("https://hooks.example/b"),
         )
-        .first(
-            POLICY,
-            "/notifications",
-            json!([{ "webhook": "https://hooks.example/a" }]),
+        .first(POLICY, "/notifications", hook.clone())
+        .elsewhere(told),
+        set(
+            "notifications[].secret",
+            "/notifications/0/secret",
+            json!("others"),
         )
-        .says("not-available", "notifications"),
+        .first(POLICY, "/notifications", hook.clone())
+        .elsewhere(told),
+        set(
+            "notifications[].command",
+            "/notifications",
+            json!([{ "command": "pager" }]),
+        )
+        .elsewhere(told),
         set(
             "notifications[].events",
             "/notifications/0/events",
-            json!(["applied"]),
+            json!(["refused"]),
         )
-        .first(
-            POLICY,
-            "/notifications",
-            json!([{ "webhook": "https://hooks.example/a" }]),
-        )
-        .says("not-available", "notifications"),
+        .first(POLICY, "/notifications", hook)
+        .elsewhere(told),
         set(
             "templates.*.repository",
             "/templates/php/repository",
