@@ -341,3 +341,40 @@ fn the_system_repository() {
     assert_eq!(system.repository, "file:///x");
     assert_eq!(system.commit.as_deref(), Some("abc"));
 }
+
+/// Whoever is called at night finds every state.
+#[test]
+fn the_page_for_the_night_has_every_state() {
+    use {Health as H, SyncState as S};
+    let page = include_str!("../../../../../docs/operations.md");
+    let (_, page) = page.split_once("## SYNC").unwrap();
+    let (sync, health) = page.split_once("## HEALTH").unwrap();
+    // One that is added is missing here, and then there.
+    let all = |state: S| match state {
+        S::Synced | S::OutOfSync | S::RolledBack | S::Trial | S::Suspended | S::Unknown => state,
+    };
+    for state in [
+        S::Synced,
+        S::OutOfSync,
+        S::RolledBack,
+        S::Trial,
+        S::Suspended,
+        S::Unknown,
+    ] {
+        let row = format!("| `{:?}`", all(state));
+        assert!(sync.contains(&row), "no {row}");
+    }
+    let all = |state: H| match state {
+        H::Healthy | H::Progressing | H::Degraded | H::Stopped | H::Unknown => state,
+    };
+    for state in [
+        H::Healthy,
+        H::Progressing,
+        H::Degraded,
+        H::Stopped,
+        H::Unknown,
+    ] {
+        let row = format!("| `{:?}`", all(state));
+        assert!(health.contains(&row), "no {row}");
+    }
+}
