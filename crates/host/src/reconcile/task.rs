@@ -23,7 +23,7 @@ use bitbuilder_core::artefact::{self, Artefacts, Manifest, Provenance, UnitKind}
 use bitbuilder_core::drift::repair;
 use bitbuilder_core::finding::Finding;
 use bitbuilder_core::model::{Name, Registration};
-use bitbuilder_core::plan;
+use bitbuilder_core::plan::{self, Action, Plan};
 use bitbuilder_core::window::{Way, Window};
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -344,7 +344,6 @@ impl Planner<'_> {
         } = product;
         task.owner = allocation.uid_base;
         ground.allocations.tenants.insert(id.clone(), allocation);
-        task.entry = Some(effective(registration, enabled));
         let inputs = compile::inputs(ground, registration, commit);
         let root = self.host.root();
         let provenance = Provenance {
@@ -362,6 +361,11 @@ impl Planner<'_> {
         let manifest = artefact::manifest(provenance, &artefacts);
         task.target = Some((manifest, artefacts));
         self.plan(ground, task, &compiled.findings, false)?;
+        if let Some(unit) = masked_start(&ground.presence, task.report.plan.as_ref()) {
+            await_unmask(task, &unit, commit);
+            return Ok(());
+        }
+        task.entry = Some(effective(registration, enabled));
 
         let state = &mut task.state;
         let fresh = state.deployed.as_deref() != Some(commit);
@@ -489,6 +493,38 @@ impl Planner<'_> {
             findings,
         });
     }
+}
+
+/// A unit that the plan starts and somebody masked: to stop it first would end what runs, for a start that is refused.
+fn masked_start(presence: &Presence, plan: Option<&Plan>) -> Option<String> {
+    let is_masked = |unit: &&String| {
+        let state = presence.units.get(*unit);
+        state.is_some_and(|state| state.load == "masked")
+    };
+    let starts = plan?.steps.iter().filter_map(|step| match &step.action {
+        Action::Start { units, .. } => Some(units),
+        _ => None,
+    });
+    starts.flatten().find(is_masked).cloned()
+}
+
+/// Nothing is changed until `unit` can be started; that is nobody's try.
+fn await_unmask(task: &mut Task, unit: &str, commit: &str) {
+    let error = format!(
+        "nothing is changed while {unit} is masked: `systemctl unmask {unit}`, or `systemctl unmask --runtime {unit}`"
+    );
+    let event = HistoryEvent::Failed {
+        commit: commit.to_owned(),
+        error: error.clone(),
+    };
+    let told = task.before.history.last();
+    if told.is_none_or(|told| told.event != event) {
+        task.event = Some(event);
+    }
+    task.target = None;
+    task.report.plan = None;
+    task.report.verdict = Verdict::Failed;
+    task.report.error = Some(error);
 }
 
 /// The registry's entry as it is in force.

@@ -4,6 +4,8 @@ use super::{WEB, World, container, find, metadata, name, only};
 use crate::host::Host;
 use crate::reconcile::{Options, Starts, TenantState, Verdict, effective_registry};
 use bitbuilder_core::plan::Action;
+use std::fs;
+use std::os::unix::fs::symlink;
 
 #[test]
 fn the_first_pass_deploys_every_tenant() {
@@ -44,6 +46,43 @@ fn a_change_restarts_only_its_container() {
     assert_eq!(world.generation("one"), Some(2));
     assert_ne!(world.invocation("one-web"), web);
     assert_eq!(world.invocation("one-db"), db);
+}
+
+#[test]
+fn nothing_is_stopped_that_could_not_be_started_again() {
+    let world = World::new(&["one"]);
+    world.sync("one");
+    let before = world.invocation("one-web");
+    let mask = world.host.root().join("/etc/systemd/system");
+    let mask = mask.join("systemd-nspawn@one-web.service");
+    fs::create_dir_all(mask.parent().unwrap()).unwrap();
+    symlink("/dev/null", &mask).unwrap();
+    world.host.daemon_reload().unwrap();
+    world.commit("one", &[(WEB, &container("green"))]);
+    let read = || TenantState::read(world.host.root(), &name("one")).unwrap();
+    let known = read();
+    for _ in 0..2 {
+        let report = world.sync("one");
+        assert_eq!(report.verdict, Verdict::Failed, "{report:?}");
+        let error = report.error.unwrap();
+        assert!(error.contains("is masked: `systemctl unmask "), "{error}");
+        assert_eq!(world.invocation("one-web"), before);
+        assert_eq!(world.generation("one"), Some(1));
+    }
+    // It is told once, and no try of the commit.
+    let state = read();
+    assert_eq!(state.history.len(), known.history.len() + 1);
+    assert_eq!(
+        TenantState {
+            history: known.history.clone(),
+            ..state
+        },
+        known
+    );
+    fs::remove_file(&mask).unwrap();
+    world.host.daemon_reload().unwrap();
+    assert_eq!(world.sync("one").verdict, Verdict::Applied);
+    assert_eq!(world.generation("one"), Some(2));
 }
 
 #[test]
