@@ -86,7 +86,7 @@ fn put_on_trial(
         reference,
         length,
     };
-    begin(host, &mut ground, id, (&repository, wanted), say)
+    begin(host, &mut ground, id, (repository, wanted), say)
 }
 
 /// What is to be tried.
