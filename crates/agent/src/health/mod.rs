@@ -46,15 +46,15 @@ pub fn check(host: &dyn Host, machine: &str, console: &Console) -> Result {
     let (tenant, workload) = (&target.check.tenant, &target.check.workload);
     // A damaged result is as good as none: it is about to be replaced.
     let previous = read_result(root, tenant, workload).ok().flatten();
-    let now = host.now();
     let moment = Moment {
         invocation: &before.id,
         check: &target.digest,
-        now,
-        starting: now < before.since + target.check.health.start_period.0.div_ceil(1000),
+        now: host.now(),
+        uptime: host.uptime(),
     };
-    let retries = target.check.health.retries;
-    let next = state::next(previous.as_ref(), &moment, retries, &outcome);
+    let health = &target.check.health;
+    let limits = (health.start_period, health.retries);
+    let next = state::next(previous.as_ref(), &moment, limits, &outcome);
     write_result(root, tenant, workload, &next)?;
     let counts = |result: &CheckResult| result.counts_for(&before.id, &target.digest);
     let known = previous.filter(counts).and_then(|result| result.healthy);

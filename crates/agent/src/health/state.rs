@@ -1,5 +1,6 @@
 //! What a check means after those before it.
 
+use bitbuilder_core::model::Millis;
 use bitbuilder_host::atomic::FORMAT;
 use bitbuilder_host::observe::health::CheckResult;
 
@@ -15,8 +16,8 @@ pub struct Moment<'a> {
     pub check: &'a str,
     /// Seconds since the epoch.
     pub now: u64,
-    /// Whether the start period goes on.
-    pub starting: bool,
+    /// Milliseconds of a clock that nobody sets: no step of the time of day ends the start period, or makes it longer.
+    pub uptime: u64,
 }
 
 /// The result after `outcome`. One success makes a workload healthy; `retries` failures in a row, at least one, make it
@@ -24,16 +25,21 @@ pub struct Moment<'a> {
 pub fn next(
     previous: Option<&CheckResult>,
     moment: &Moment<'_>,
-    retries: u64,
+    (start_period, retries): (Millis, u64),
     outcome: &Outcome,
 ) -> CheckResult {
     let counts = |result: &&CheckResult| result.counts_for(moment.invocation, moment.check);
+    // Another check of the same run does not begin it anew.
+    let begun = previous.filter(|result| result.invocation == moment.invocation);
+    let begun = begun.and_then(|result| result.begun);
+    let begun = begun.unwrap_or(moment.uptime);
+    let starting = moment.uptime < begun.saturating_add(start_period.0);
     let previous = previous.filter(counts);
     let known = previous.and_then(|result| result.healthy);
     let before = previous.map_or(0, |result| result.failures);
     let (healthy, failures) = match outcome {
         Ok(_) => (Some(true), 0),
-        Err(_) if moment.starting && known.is_none() => (None, 0),
+        Err(_) if starting && known.is_none() => (None, 0),
         Err(_) => {
             let failures = before.saturating_add(1);
             let decided = failures >= retries.max(1);
@@ -53,6 +59,7 @@ pub fn next(
         failures,
         since,
         checked: moment.now,
+        begun: Some(begun),
         message: message.clone(),
     }
 }
@@ -67,18 +74,24 @@ mod tests {
     fn run(outcomes: &str) -> Vec<(Option<bool>, u64, u64)> {
         let mut previous: Option<CheckResult> = None;
         let mut results = Vec::new();
+        let start = outcomes.rfind('s').map_or(0, |at| at as u64 + 1);
         for (now, outcome) in (100..).zip(outcomes.chars()) {
             let moment = Moment {
                 invocation: "one",
                 check: "it",
                 now,
-                starting: matches!(outcome, 's'),
+                uptime: now,
             };
             let outcome = match outcome {
                 '+' => Ok("fine".to_owned()),
                 _ => Err("bad".to_owned()),
             };
-            let result = next(previous.as_ref(), &moment, RETRIES, &outcome);
+            let result = next(
+                previous.as_ref(),
+                &moment,
+                (Millis(start), RETRIES),
+                &outcome,
+            );
             results.push((result.healthy, result.failures, result.since));
             previous = Some(result);
         }
@@ -119,24 +132,56 @@ mod tests {
     }
 
     #[test]
+    fn no_step_of_the_clock_ends_the_start_period_or_prolongs_it() {
+        for clock in [1, 4_000_000_000] {
+            let moment = |uptime, now| Moment {
+                invocation: "one",
+                check: "it",
+                now,
+                uptime,
+            };
+            let bad: Outcome = Err("bad".into());
+            let limits = (Millis(30_000), 1);
+            let first = next(None, &moment(5_000, 1_800_000_000), limits, &bad);
+            let during = next(Some(&first), &moment(34_999, clock), limits, &bad);
+            assert_eq!((during.healthy, during.failures), (None, 0));
+            let after = next(Some(&during), &moment(35_000, clock), limits, &bad);
+            assert_eq!(after.healthy, Some(false));
+            // Another check of the same run has no start period of its own.
+            let other = Moment {
+                check: "another",
+                ..moment(35_000, clock)
+            };
+            assert_eq!(
+                next(Some(&after), &other, limits, &bad).healthy,
+                Some(false)
+            );
+        }
+    }
+
+    #[test]
     fn another_invocation_starts_anew() {
         let moment = |invocation| Moment {
             invocation,
             check: "it",
             now: 7,
-            starting: false,
+            uptime: 7,
         };
         let bad: Outcome = Err("bad".into());
-        let first = next(None, &moment("one"), 1, &bad);
+        let none = Millis(0);
+        let first = next(None, &moment("one"), (none, 1), &bad);
         assert_eq!((first.healthy, first.failures), (Some(false), 1));
-        let second = next(Some(&first), &moment("two"), 2, &bad);
+        let second = next(Some(&first), &moment("two"), (none, 2), &bad);
         assert_eq!((second.healthy, second.failures), (None, 1));
         let other = Moment {
             check: "another",
             ..moment("one")
         };
-        assert_eq!(next(Some(&first), &other, 2, &bad).failures, 1);
+        assert_eq!(next(Some(&first), &other, (none, 2), &bad).failures, 1);
         // Without retries one failure is enough.
-        assert_eq!(next(None, &moment("one"), 0, &bad).healthy, Some(false));
+        assert_eq!(
+            next(None, &moment("one"), (none, 0), &bad).healthy,
+            Some(false)
+        );
     }
 }

@@ -12,7 +12,6 @@ use bitbuilder_host::paths::HostRoot;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
 
 /// A workload that has a health check, in the current generation of its tenant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,8 +31,6 @@ pub struct Target {
 pub struct Invocation {
     /// systemd's id of it, hexadecimal.
     pub id: String,
-    /// Seconds since the epoch at which it began.
-    pub since: u64,
 }
 
 impl Target {
@@ -115,11 +112,7 @@ fn invocation(root: &HostRoot, unit: &str) -> Option<Invocation> {
         .join("/run/systemd/units")
         .join(format!("invocation:{unit}"));
     let id = fs::read_link(&link).ok()?;
-    let made = fs::symlink_metadata(&link).ok()?.modified().ok()?;
     Some(Invocation {
         id: id.to_str()?.to_owned(),
-        since: made
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |since| since.as_secs()),
     })
 }

@@ -25,6 +25,9 @@ pub struct CheckResult {
     pub since: u64,
     /// Seconds since the epoch of the check.
     pub checked: u64,
+    /// [`Host::uptime`](crate::host::Host::uptime) at the first check of this run: the start period begins then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub begun: Option<u64>,
     /// What it said, for people.
     pub message: String,
 }

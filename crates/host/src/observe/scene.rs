@@ -316,6 +316,7 @@ impl Scene {
             failures,
             since: 1,
             checked: 2,
+            begun: None,
             message: message.to_owned(),
         };
         write_result(self.root(), &name("shop"), &name("web"), &result).unwrap();

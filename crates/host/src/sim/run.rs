@@ -227,6 +227,7 @@ pub(super) fn check(host: &SimHost, started: &str) -> Result<(), HostError> {
         failures: if sick { check.health.retries.max(1) } else { 0 },
         since: now,
         checked: now,
+        begun: None,
         message: if sick { UNHEALTHY } else { "simulated" }.to_owned(),
     };
     health::write_result(&host.root, &check.tenant, &check.workload, &result)

@@ -15,6 +15,7 @@ fn check(world: &World, healthy: bool) {
         failures: u64::from(!healthy),
         since: 1,
         checked: 1,
+        begun: None,
         message: "said so".to_owned(),
     };
     write_result(world.host.root(), &name("one"), &name("web"), &result).unwrap();
