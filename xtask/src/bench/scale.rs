@@ -96,6 +96,7 @@ fn figures(count: usize, measure: &Path) -> Result<Figures> {
     eprintln!("measuring: {count} real tenants");
     let host = TestHost::new("bench-scale");
     host.put(measure, "/root/measure");
+    host.exec_ok(["chmod", "755", "/root/measure"]);
     host.exec_ok(["bash", "-euc", TENANTS, "bash", &count.to_string()]);
     let sync = |runs: usize, before: &str| -> Result<Usage> {
         let mut usages = Vec::new();

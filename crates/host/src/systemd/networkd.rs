@@ -19,10 +19,30 @@ const POLL: Duration = Duration::from_millis(20);
 
 /// Makes networkd read its files and waits until every link of `wait_for` exists and is set up.
 pub(super) fn reload(wait_for: &[String]) -> Result<(), HostError> {
-    NETWORKCTL
-        .check(&["--no-ask-password", "reload"])
-        .map(drop)?;
+    read_files()?;
     settle(wait_for)
+}
+
+/// Many tenants start at once, and networkd refuses a second reload while one goes on. That one may have begun before our
+/// files were there, so ours has to be taken too.
+fn read_files() -> Result<(), HostError> {
+    let arguments = ["--no-ask-password", "reload"];
+    let deadline = Instant::now() + LIMIT;
+    loop {
+        let answer = NETWORKCTL.run(&arguments, b"")?;
+        if answer.status.success() {
+            return Ok(());
+        }
+        if !is_busy(&answer.stderr) || Instant::now() > deadline {
+            return Err(NETWORKCTL.failure(&arguments, &answer));
+        }
+        thread::sleep(POLL);
+    }
+}
+
+/// Whether networkd refused a reload because of another one.
+fn is_busy(said: &str) -> bool {
+    said.contains("io.systemd.Network.AlreadyReloading")
 }
 
 /// Waits until every link of `wait_for` exists and is set up.
@@ -126,6 +146,16 @@ fn parse_links(answer: &[u8]) -> serde_json::Result<Vec<Link>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_another_reload_is_waited_for() {
+        assert!(is_busy(
+            "Failed to call io.systemd.Network.Reload varlink method: io.systemd.Network.AlreadyReloading"
+        ));
+        assert!(!is_busy(
+            "Failed to call io.systemd.Network.Reload varlink method: io.systemd.System.PermissionDenied"
+        ));
+    }
 
     #[test]
     fn reads_a_stream_of_links() {
