@@ -79,7 +79,10 @@ fn call(root: &HostRoot, method: &str, parameters: &Value) -> Result<Option<Valu
     let answer: Value = serde_json::from_slice(&answer)
         .map_err(|error| failed(method, format!("its answer is not JSON: {error}")))?;
     match answer.get("error").and_then(Value::as_str) {
-        Some(error) => Err(failed(method, words(error))),
+        Some(error) => {
+            let name = parameters["name"].as_str().unwrap_or_default();
+            Err(failed(method, words(error, name)))
+        }
         None => Ok(Some(answer["parameters"].clone())),
     }
 }
@@ -104,12 +107,12 @@ fn field(answer: &Value, key: &str, method: &str) -> Result<String, HostError> {
     text.map(str::to_owned).ok_or_else(missing)
 }
 
-/// What the service's errors mean.
-fn words(error: &str) -> String {
+/// What the service's errors about the credential `name` mean.
+fn words(error: &str, name: &str) -> String {
     match error.strip_prefix("io.systemd.Credentials.") {
         Some("BadFormat") => "it is damaged, or was not made for this host".to_owned(),
         Some("NameMismatch") => {
-            "it was made under another name: its file must be called as it was then".to_owned()
+            format!("it was made under another name than `systemd-creds encrypt --name={name}`")
         }
         Some("TimeMismatch") => "its time is over".to_owned(),
         Some("UnlockFailed" | "CantUnseal") => "the key of this host does not open it".to_owned(),
@@ -174,7 +177,7 @@ mod tests {
             decrypt(r, "a.b", b"c2VhbGVk")
         });
         let error = result.unwrap_err().to_string();
-        assert!(error.contains("made under another name"), "{error}");
+        assert!(error.contains("--name=a.b"), "{error}");
         let nobody = tempfile::tempdir().unwrap();
         let root = HostRoot::new(nobody.path());
         assert!(encrypt(&root, "a.b", b"secret").unwrap().is_none());
