@@ -130,7 +130,8 @@ fn a_tenant_that_leaves_the_registry_is_taken_down_and_its_data_kept() {
         !host.exists("/sys/class/net/br-pair")
     });
     assert!(!host.exists("/var/lib/tenants/pair/current"));
-    assert!(host.exists("/var/lib/tenants/pair/generations/1"));
+    assert!(!host.exists("/var/lib/tenants/pair/generations"));
+    assert!(host.exists("/var/lib/tenants/pair/containers/web/upper"));
     let rules = host.exec_ok(["nft", "list", "ruleset"]);
     assert!(!rules.contains("pair"), "{rules}");
 
