@@ -39,16 +39,15 @@ impl Events {
             return Ok(Exit::Success);
         }
         let mut failed = None;
-        events::follow(
-            host.root(),
-            &mut |record| match self.print(&context.ui, &record) {
-                Ok(()) => true,
-                Err(error) => {
-                    failed = Some(error);
-                    false
-                }
-            },
-        )?;
+        events::follow(host.root(), std::io::stdout(), &mut |record| match self
+            .print(&context.ui, &record)
+        {
+            Ok(()) => true,
+            Err(error) => {
+                failed = Some(error);
+                false
+            }
+        })?;
         failed.map_or(Ok(Exit::Success), Err)
     }
 

@@ -4,19 +4,26 @@ use super::{Record, parse, path};
 use crate::atomic;
 use crate::host::HostError;
 use crate::paths::HostRoot;
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
 use rustix::io::Errno;
 use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-/// Tells `say` every line that is there, then each new one as it comes, until `say` answers `false`.
+/// Tells `say` every line that is there, then each new one as it comes, until `say` answers `false`, or nobody reads any
+/// more what is written to `listener`.
 ///
 /// # Errors
 /// When the file is unreadable or the directory cannot be watched.
-pub fn follow(root: &HostRoot, say: &mut dyn FnMut(Record) -> bool) -> Result<(), HostError> {
+pub fn follow(
+    root: &HostRoot,
+    listener: impl AsFd,
+    say: &mut dyn FnMut(Record) -> bool,
+) -> Result<(), HostError> {
     let path = path(root);
     let directory = root.state();
     atomic::make_directories(&directory)?;
@@ -29,7 +36,9 @@ pub fn follow(root: &HostRoot, say: &mut dyn FnMut(Record) -> bool) -> Result<()
                 return Ok(());
             }
         }
-        watch.wait()?;
+        if !watch.wait(listener.as_fd())? {
+            return Ok(());
+        }
     }
 }
 
@@ -48,15 +57,29 @@ impl<'a> Watch<'a> {
         Ok(Self { directory, inotify })
     }
 
-    /// Until something changed; several changes at once are one.
-    fn wait(&self) -> Result<(), HostError> {
-        let mut buffer = [MaybeUninit::uninit(); 4096];
-        let mut reader = inotify::Reader::new(&self.inotify, &mut buffer);
+    /// Until something changed; several changes at once are one. `false` when `listener` has gone.
+    fn wait(&self, listener: BorrowedFd<'_>) -> Result<bool, HostError> {
+        let fail = |error: Errno| HostError::file(self.directory)(error.into());
+        let gone = PollFlags::ERR | PollFlags::HUP;
         loop {
+            let mut fds = [
+                PollFd::new(&self.inotify, PollFlags::IN),
+                PollFd::from_borrowed_fd(listener, PollFlags::empty()),
+            ];
+            match poll(&mut fds, None) {
+                Ok(_) => {}
+                Err(Errno::INTR) => continue,
+                Err(error) => return Err(fail(error)),
+            }
+            if fds[1].revents().intersects(gone) {
+                return Ok(false);
+            }
+            let mut buffer = [MaybeUninit::uninit(); 4096];
+            let mut reader = inotify::Reader::new(&self.inotify, &mut buffer);
             match reader.next() {
-                Ok(_) => return Ok(()),
+                Ok(_) => return Ok(true),
                 Err(Errno::INTR) => {}
-                Err(error) => return Err(HostError::file(self.directory)(error.into())),
+                Err(error) => return Err(fail(error)),
             }
         }
     }

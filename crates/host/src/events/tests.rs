@@ -97,7 +97,8 @@ fn follows_over_the_loss_of_the_older_half() {
                 told.send(record.time).unwrap();
                 record.time < 4
             };
-            follow(&root, &mut say).unwrap();
+            let (_reader, writer) = std::io::pipe().unwrap();
+            follow(&root, writer, &mut say).unwrap();
         });
         assert_eq!(tells.recv().unwrap(), 1);
         append(&root, &record(2)).unwrap();
@@ -110,4 +111,20 @@ fn follows_over_the_loss_of_the_older_half() {
         assert_eq!(tells.recv().unwrap(), 3);
         assert_eq!(tells.recv().unwrap(), 4);
     });
+}
+
+#[test]
+fn who_listens_no_more_is_not_followed_for() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = HostRoot::new(directory.path());
+    append(&root, &record(1)).unwrap();
+    let (reader, writer) = std::io::pipe().unwrap();
+    let mut reader = Some(reader);
+    // Its reader goes after the first line; nothing else happens.
+    let mut say = |_| {
+        reader.take();
+        true
+    };
+    follow(&root, writer, &mut say).unwrap();
+    assert!(reader.is_none());
 }
