@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 
 /// What a host is made of, apart from what has nothing to do with tenants or is of another kind each time: `place what`.
 ///
-/// Left out are what the host must remember (the system repository and its mirror, the events), the journal, and what
-/// systemd counts or writes for every start of any unit.
+/// Left out are what the host must remember (the system repository and its mirror, the events, the audit trail), the
+/// journal, and what systemd counts or writes for every start of any unit.
 const SURVEY: &str = r#"
 set -u
 files() {
@@ -21,7 +21,7 @@ files() {
        -o -path /run/credentials -o -path /run/systemd/transient -o -path /root/push -o -path /var/tmp -o -path /run/udev \
        -o -path /run/systemd/netif -o -path /var/cache -o -path /run/dbus -o -path /run/systemd/sessions -o -path /run/netns \
        -o -path '/run/systemd/generator*' -o -path /var/lib/systemd/timers \
-       -o -name events.jsonl -o -name system.json -o -name accepted.json -o -name tenants.json -o -name lock -o -name rest.json \
+       -o -path "/var/lib/bitbuilder/audit*" -o -name events.jsonl -o -name system.json -o -name accepted.json -o -name tenants.json -o -name lock -o -name rest.json \
        -o -name drift.json -o -path /run/bitbuilder/booted -o -name '*.seqnum' -o -name random-seed -o -name timesync -o -name clock \) -prune -o "$@"
 }
 files -printf '%y %m %U %p %l\n'
