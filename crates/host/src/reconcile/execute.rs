@@ -68,6 +68,18 @@ pub(super) fn execute(
     Ok(reports)
 }
 
+/// The same for one task.
+pub(super) fn execute_one(
+    host: &dyn Host,
+    ground: &mut Ground,
+    task: Task,
+    say: &mut dyn FnMut(Event),
+) -> Result<TenantReport, PassError> {
+    let id = task.report.tenant.clone();
+    let report = execute(host, ground, vec![task], say)?.pop();
+    Ok(report.unwrap_or_else(|| TenantReport::new(id, Verdict::Unchanged)))
+}
+
 /// The effective registry as it will be. A tenant that nothing could be found out about stays as it was.
 fn enter(ground: &mut Ground, tasks: &[Task]) {
     for task in tasks {

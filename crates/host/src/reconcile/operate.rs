@@ -1,6 +1,7 @@
 //! What an operator does to one tenant.
 
 use super::ground::Ground;
+use super::record::tell;
 use super::{
     Event, PassError, Suspension, TenantReport, TenantState, Trigger, accepted_system, lock, trial,
     watch,
@@ -8,7 +9,6 @@ use super::{
 use crate::apply;
 use crate::audit::{self, Command};
 use crate::events::HistoryEvent;
-use crate::events::{self, Record};
 use crate::generations;
 use crate::host::Host;
 use bitbuilder_core::artefact::Manifest;
@@ -161,8 +161,7 @@ fn remember(
     Ground::find(&known, id)?;
     let before = TenantState::read(host.root(), id)?;
     let mut state = before.clone();
-    let now = host.now();
-    change(&mut state, now);
+    change(&mut state, host.now());
     if state == before {
         return Ok(());
     }
@@ -174,17 +173,6 @@ fn remember(
         }
         (None, None) => {}
     }
-    state.record(now, event.clone());
     audit::ahead(host, vec![audit::Event::of(Some(id), &event)])?;
-    state.write(host.root(), id)?;
-    let tenant = Some(id.clone());
-    events::append(
-        host.root(),
-        &Record {
-            time: now,
-            tenant,
-            event,
-        },
-    )?;
-    Ok(())
+    tell(host, id, state, event)
 }

@@ -1,7 +1,7 @@
 //! The end of a pass: what was done is remembered and told.
 
 use super::task::Task;
-use super::{PassError, TenantReport, Verdict, trial, watch};
+use super::{PassError, TenantReport, TenantState, Verdict, trial, watch};
 use crate::apply::Outcome;
 use crate::audit;
 use crate::events::HistoryEvent;
@@ -9,6 +9,7 @@ use crate::events::{self, Record};
 use crate::generations;
 use crate::host::Host;
 use crate::notify;
+use bitbuilder_core::model::Name;
 
 /// Puts the outcome into the report, writes the memory of the tenant, and prunes what is too old.
 pub(super) fn record(
@@ -115,4 +116,23 @@ fn settle(task: &mut Task, outcome: Outcome) {
         task.report.error = Some(error);
     }
     task.report.outcome = Some(outcome);
+}
+
+/// Remembers `state`, which `event` made, and tells it.
+pub(super) fn tell(
+    host: &dyn Host,
+    id: &Name,
+    mut state: TenantState,
+    event: HistoryEvent,
+) -> Result<(), PassError> {
+    let time = host.now();
+    state.record(time, event.clone());
+    state.write(host.root(), id)?;
+    let tenant = Some(id.clone());
+    let record = Record {
+        time,
+        tenant,
+        event,
+    };
+    Ok(events::append(host.root(), &record)?)
 }

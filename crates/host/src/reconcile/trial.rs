@@ -9,10 +9,11 @@
 //! - [`try_out`] begins one, [`confirm`] ends it well, [`end_stale`] after a restart; its time and its health are
 //!   [`super::watch`]'s affair.
 
-use super::execute::execute;
+use super::execute::execute_one;
 use super::ground::Ground;
 use super::look::{Goal, Look, short};
 use super::operate::operator;
+use super::record::tell;
 use super::state::{Return, Trial};
 use super::task::Planner;
 use super::{
@@ -22,7 +23,6 @@ use super::{
 use crate::apply;
 use crate::atomic;
 use crate::audit::{self, Command};
-use crate::events::{self, Record};
 use crate::generations;
 use crate::host::{Host, HostError};
 use crate::source::{self, Repository, TreeLimits, is_descendant, open, read_tree, resolve_ref};
@@ -207,7 +207,7 @@ fn begin(
         generation,
         until: host.now() + length.0.div_ceil(1000),
     });
-    let mut report = one(id, execute(host, ground, vec![task], say)?);
+    let mut report = execute_one(host, ground, task, say)?;
     if generations::current(host.root(), id)? != Some(generation) {
         // It did not come so far.
         forget(host, id)?;
@@ -240,11 +240,6 @@ fn refused(id: &Name, reason: &str) -> PassError {
         tenant: id.clone(),
         reason: reason.to_owned(),
     }
-}
-
-fn one(id: &Name, reports: Vec<TenantReport>) -> TenantReport {
-    let report = reports.into_iter().next();
-    report.unwrap_or_else(|| TenantReport::new(id.clone(), Verdict::Unchanged))
 }
 
 /// Keeps the generation on trial. One of another reference stays until the tenant's own has a newer commit.
@@ -308,31 +303,13 @@ fn finish(
     tell(
         host,
         id,
-        &mut state,
+        state,
         HistoryEvent::Confirmed {
             generation: trial.generation,
         },
     )?;
     atomic::remove(&host.root().trial_mark(id))?;
     Ok(())
-}
-
-fn tell(
-    host: &dyn Host,
-    id: &Name,
-    state: &mut TenantState,
-    event: HistoryEvent,
-) -> Result<(), PassError> {
-    let time = host.now();
-    state.record(time, event.clone());
-    state.write(host.root(), id)?;
-    let tenant = Some(id.clone());
-    let record = Record {
-        time,
-        tenant,
-        event,
-    };
-    Ok(events::append(host.root(), &record)?)
 }
 
 /// When the trial of `id` is over, on the clock of [`Host::uptime`]; `None` when there is none.
@@ -423,7 +400,7 @@ fn end(host: &dyn Host, id: &Name) -> Result<(), PassError> {
                 generation: trial.generation,
                 reason: Some("the host was restarted".to_owned()),
             };
-            tell(host, id, &mut state, event)?;
+            tell(host, id, state, event)?;
             Ok(forget(host, id)?)
         }
         // It did not begin, or was left.

@@ -1,13 +1,13 @@
 //! The way back, in two steps that each survive a crash: what is going to be done is remembered, then it is done.
 
 use super::clock;
-use crate::events;
 use crate::generations;
 use crate::host::Host;
 use crate::observe::Presence;
-use crate::reconcile::execute::execute;
+use crate::reconcile::execute::execute_one;
 use crate::reconcile::ground::Ground;
 use crate::reconcile::look::short;
+use crate::reconcile::record::tell;
 use crate::reconcile::state::Return;
 use crate::reconcile::task::Planner;
 use crate::reconcile::trial;
@@ -110,16 +110,14 @@ pub(in crate::reconcile) fn go_back(
         },
     };
     task.event = Some(event.clone());
-    let reports = execute(host, ground, vec![task], say)?;
-    let report = reports.into_iter().next();
-    let mut report = report.unwrap_or_else(|| TenantReport::new(id.clone(), Verdict::Unchanged));
+    let mut report = execute_one(host, ground, task, say)?;
     let after = TenantState::read(root, id)?;
     if after.returning.is_some() {
         return Ok(report);
     }
     if report.verdict.is_bad() {
         // It is current, and does not start: its window shows what becomes of it.
-        remember(host, id, after, event)?;
+        tell(host, id, after, event)?;
         return Ok(report);
     }
     prove(host, id, back.to, &hash)?;
@@ -162,25 +160,5 @@ fn prove(host: &dyn Host, id: &Name, number: u64, hash: &str) -> Result<(), Pass
             "generation {number} is current, but {file} is not in place: `bbctl sync {id}` puts it there"
         )));
     }
-    Ok(())
-}
-
-/// Remembers `state`, which `event` made, and tells it.
-pub(super) fn remember(
-    host: &dyn Host,
-    id: &Name,
-    mut state: TenantState,
-    event: HistoryEvent,
-) -> Result<(), PassError> {
-    let time = host.now();
-    state.record(time, event.clone());
-    state.write(host.root(), id)?;
-    let tenant = Some(id.clone());
-    let record = events::Record {
-        time,
-        tenant,
-        event,
-    };
-    events::append(host.root(), &record)?;
     Ok(())
 }

@@ -18,13 +18,13 @@ pub(crate) use clock::end_of;
 pub use clock::judge_unit;
 pub(super) use clock::{arm, begin};
 
-use super::execute::execute;
+use super::execute::execute_one;
 use super::ground::Ground;
 use super::state::Trial;
 use super::task::Planner;
 use super::{
-    Event, Options, PassError, TenantReport, TenantState, Trigger, Verdict, accepted_system, lock,
-    rest, trial,
+    Event, Options, PassError, TenantReport, TenantState, Trigger, accepted_system, lock, rest,
+    trial,
 };
 use crate::apply;
 use crate::audit;
@@ -262,7 +262,7 @@ impl Watch<'_> {
         };
         let mut task = planner.restart(self.ground, &self.current, units, &why)?;
         task.state.window = Some(next);
-        self.execute(task)
+        execute_one(self.host, self.ground, task, self.say)
     }
 
     fn leave(&mut self, to: u64, reason: String) -> Result<TenantReport, PassError> {
@@ -285,12 +285,5 @@ impl Watch<'_> {
         };
         leave(host, &leaving)?;
         go_back(host, self.ground, &id, self.say)
-    }
-
-    fn execute(&mut self, task: super::task::Task) -> Result<TenantReport, PassError> {
-        let id = task.report.tenant.clone();
-        let reports = execute(self.host, self.ground, vec![task], self.say)?;
-        let report = reports.into_iter().next();
-        Ok(report.unwrap_or_else(|| TenantReport::new(id, Verdict::Unchanged)))
     }
 }

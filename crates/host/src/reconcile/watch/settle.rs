@@ -1,7 +1,7 @@
 //! Ends: of a window, and of a time in which something did not work.
 
-use super::back::remember;
 use super::{Watch, clock};
+use crate::reconcile::record::tell;
 use crate::reconcile::state::Degradation;
 use crate::reconcile::{HistoryEvent, PassError, TenantReport, Verdict};
 use bitbuilder_core::window::Window;
@@ -17,7 +17,7 @@ impl Watch<'_> {
         if self.trial().is_none() {
             state.note_good(generation);
         }
-        remember(self.host, id, state, HistoryEvent::Healthy { generation })?;
+        tell(self.host, id, state, HistoryEvent::Healthy { generation })?;
         clock::end(self.host, id)?;
         Ok(self.report(Verdict::Unchanged, None))
     }
@@ -38,7 +38,7 @@ impl Watch<'_> {
             generation,
             reason: reason.clone(),
         };
-        remember(self.host, &id, state, event)?;
+        tell(self.host, &id, state, event)?;
         clock::end(self.host, &id)?;
         let error = format!(
             "{reason}; its tries are over, and it is left as it is: push a commit that works, or `bbctl sync {id} --retry`"
@@ -65,7 +65,7 @@ impl Watch<'_> {
             clock::begin(self.host, id, window)?;
         }
         state.window = window;
-        remember(
+        tell(
             self.host,
             id,
             state,
