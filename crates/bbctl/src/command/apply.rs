@@ -47,15 +47,6 @@ impl Apply {
         let say = &mut |event| progress.tell(&event);
         let (id, reference) = (&self.tenant, self.reference.as_deref());
         let done = try_out(host.as_ref(), id, reference, self.length, say)?;
-        if self.output.json {
-            context.ui.json(&done)?;
-        } else {
-            report::tenant(&context.ui, &done)?;
-        }
-        Ok(if done.verdict.is_bad() {
-            Exit::Failed
-        } else {
-            Exit::Success
-        })
+        report::outcome(&context.ui, &done, self.output.json)
     }
 }

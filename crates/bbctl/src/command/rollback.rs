@@ -32,15 +32,6 @@ impl Rollback {
         let progress = Progress::new(&context.ui, self.output.json);
         let say = &mut |event| progress.tell(&event);
         let done = reconcile::rollback(host.as_ref(), &self.tenant, self.to, say)?;
-        if self.output.json {
-            context.ui.json(&done)?;
-        } else {
-            report::tenant(&context.ui, &done)?;
-        }
-        Ok(if done.verdict.is_bad() {
-            Exit::Failed
-        } else {
-            Exit::Success
-        })
+        report::outcome(&context.ui, &done, self.output.json)
     }
 }

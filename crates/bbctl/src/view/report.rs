@@ -2,7 +2,7 @@
 
 use super::short;
 use crate::context::Context;
-use crate::error::CommandError;
+use crate::error::{CommandError, Exit};
 use crate::ui::{Style, Ui, paint};
 use bitbuilder_core::finding::{Finding, has_errors};
 use bitbuilder_core::plan::{Action, Plan, TextOptions, text};
@@ -117,8 +117,22 @@ pub(crate) fn print_plan(context: &Context, report: &Report) -> Result<(), Comma
     }
 }
 
+/// Prints how a command for one tenant went, and says with which code it ends.
+pub(crate) fn outcome(ui: &Ui, report: &TenantReport, json: bool) -> Result<Exit, CommandError> {
+    if json {
+        ui.json(report)?;
+    } else {
+        tenant(ui, report)?;
+    }
+    Ok(if report.verdict.is_bad() {
+        Exit::Failed
+    } else {
+        Exit::Success
+    })
+}
+
 /// Prints how one tenant fared.
-pub(crate) fn tenant(ui: &Ui, report: &TenantReport) -> Result<(), CommandError> {
+fn tenant(ui: &Ui, report: &TenantReport) -> Result<(), CommandError> {
     spaced(ui, &report.findings, &report.sources)?;
     let unchanged = matches!(report.verdict, Verdict::Unchanged);
     // Who signed a commit that changes nothing is news, too.
