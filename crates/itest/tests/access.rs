@@ -5,7 +5,7 @@
 mod common;
 
 use bitbuilder_itest::TestHost;
-use common::{Repository, command, status, wait_healthy};
+use common::{Repository, status, wait_healthy};
 use serde_json::{Value, json};
 
 /// Commits whatever changed in the checkout that the shell is in, and pushes it to the bare repository beside it.
@@ -91,16 +91,6 @@ fn encrypted(host: &TestHost, name: &str, file: &str) -> String {
     host.sh(&format!("systemd-creds encrypt --name={name} {file} -"))
 }
 
-fn tenant(id: &str) -> Repository {
-    let tenant = Repository::tenant(id);
-    let serve = command(
-        "exec busybox httpd -f -p 80",
-        "health: { tcp: 80, interval: 1s }\n",
-    );
-    tenant.write("containers/web/config.yaml", &serve);
-    tenant
-}
-
 /// Registers `id` at `url`.
 fn register(system: &Repository, id: &str, url: &str, access: Value) {
     let registry = json!({ "tenants": [{ "id": id, "repository": url, "access": access }] });
@@ -157,7 +147,7 @@ fn ssh_with_a_key_of_its_own_from_the_host_that_is_known() {
         publish(&host, "system", &system);
     };
     access("right", "hosts");
-    publish(&host, "shop", &tenant("shop"));
+    publish(&host, "shop", &Repository::serving("shop"));
 
     // The system repository is opened by what the host has.
     host.sh(&format!(
@@ -220,7 +210,7 @@ fn https_with_a_token_and_an_authority_of_its_own() {
     host.write_file("/root/forge/forge.py", HTTPS);
     host.sh("systemd-run --quiet --unit=forge python3 /root/forge/forge.py bot:s3cr3t-w0rd");
     host.wait_sh("curl -s --cacert /root/forge/ca.pem https://127.0.0.1:8443/");
-    publish(&host, "shop", &tenant("shop"));
+    publish(&host, "shop", &Repository::serving("shop"));
     let system = Repository::new();
     for (name, word) in [("right", "bot:s3cr3t-w0rd"), ("wrong", "bot:another")] {
         host.sh(&format!("printf %s {word} >/root/forge/{name}"));

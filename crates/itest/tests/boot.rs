@@ -5,20 +5,15 @@
 mod common;
 
 use bitbuilder_itest::TestHost;
-use common::{Repository, booted, command, generation, invocation, wait_healthy};
+use common::{Repository, booted, generation, invocation, wait_healthy};
 
 #[test]
 fn a_crash_and_a_boot_without_network_bring_every_tenant_back() {
     let host = TestHost::new("offline-boot");
     host.init();
     host.push_ok("system", Repository::system(&["one", "two"]).path());
-    let serve = command(
-        "exec busybox httpd -f -p 80",
-        "health: { tcp: 80, interval: 1s }\n",
-    );
     for id in ["one", "two"] {
-        let tenant = Repository::tenant(id);
-        tenant.write("containers/web/config.yaml", &serve);
+        let tenant = Repository::serving(id);
         tenant.write("containers/os/config.yaml", &booted(""));
         host.push_ok(id, tenant.path());
         wait_healthy(&host, id);

@@ -58,6 +58,19 @@ fn assert_whole(host: &TestHost, number: u64) {
     );
 }
 
+/// Nothing of ours waits for anything.
+#[track_caller]
+fn assert_nothing_waits(host: &TestHost) {
+    let timers = host.exec_ok([
+        "systemctl",
+        "list-units",
+        "--all",
+        "--no-legend",
+        "tenant-rollback@*",
+    ]);
+    assert_eq!(timers, "");
+}
+
 #[test]
 fn a_bad_commit_is_rolled_back_and_a_descendant_deploys() {
     let host = host_with("bad", "window: 60s, tries: 2");
@@ -95,15 +108,7 @@ fn a_bad_commit_is_rolled_back_and_a_descendant_deploys() {
     assert_eq!(status(&host, "box")["sync"], "Synced");
     assert_whole(&host, 3);
     wait_event(&host, "healthy  generation 3");
-    // Nothing of ours waits for anything.
-    let timers = host.exec_ok([
-        "systemctl",
-        "list-units",
-        "--all",
-        "--no-legend",
-        "tenant-rollback@*",
-    ]);
-    assert_eq!(timers, "");
+    assert_nothing_waits(&host);
 }
 
 #[test]
@@ -338,14 +343,7 @@ fn a_trial_that_is_confirmed_stays() {
     wait_event(&host, "healthy  generation 2");
     host.exec_ok(["bbctl", "confirm", "box"]);
     wait_event(&host, "confirmed  generation 2");
-    let timers = host.exec_ok([
-        "systemctl",
-        "list-units",
-        "--all",
-        "--no-legend",
-        "tenant-rollback@*",
-    ]);
-    assert_eq!(timers, "");
+    assert_nothing_waits(&host);
     host.crash();
     host.boot();
     host.wait_active("systemd-nspawn@box-web.service");

@@ -5,7 +5,7 @@
 mod common;
 
 use bitbuilder_itest::TestHost;
-use common::{Repository, command, status, wait_healthy};
+use common::{Repository, status, wait_healthy};
 use serde_json::json;
 
 /// A remote that takes connections and never says a word: connections stay in the socket's queue. It comes back at a boot.
@@ -40,16 +40,6 @@ fn embedded(id: &str) -> String {
     format!("file:///var/lib/bitbuilder/git/{id}.git")
 }
 
-fn tenant(id: &str) -> Repository {
-    let tenant = Repository::tenant(id);
-    let serve = command(
-        "exec busybox httpd -f -p 80",
-        "health: { tcp: 80, interval: 1s }\n",
-    );
-    tenant.write("containers/web/config.yaml", &serve);
-    tenant
-}
-
 /// A commit of `files` in the embedded repository of `id` that no hook has seen; its id.
 fn slip_in(host: &TestHost, id: &str, files: Option<&Repository>) -> String {
     let git = format!("/var/lib/bitbuilder/git/{id}.git");
@@ -81,7 +71,7 @@ fn the_timer_fires_in_the_interval_of_the_policy() {
         "system",
         system(&[("shop", &embedded("shop"))], policy).path(),
     );
-    host.push_ok("shop", tenant("shop").path());
+    host.push_ok("shop", Repository::serving("shop").path());
     wait_healthy(&host, "shop");
     let follows = || {
         let show = "systemctl show bitbuilder-sync.timer -p TimersMonotonic -p RandomizedDelayUSec";
@@ -117,7 +107,7 @@ fn a_boot_fetches_and_waits_for_no_remote() {
         "system",
         system(&[("shop", &embedded("shop"))], policy).path(),
     );
-    host.push_ok("shop", tenant("shop").path());
+    host.push_ok("shop", Repository::serving("shop").path());
     wait_healthy(&host, "shop");
     host.sh(STILL);
     let both = [("shop", &*embedded("shop")), ("silent", SILENT_URL)];
@@ -146,7 +136,7 @@ fn a_commit_to_a_repository_on_this_host_is_deployed_at_once() {
         "sync: { interval: 1h }\n",
     );
     host.put(files.path(), "/srv/system");
-    host.put(tenant("shop").path(), "/root/shop");
+    host.put(Repository::serving("shop").path(), "/root/shop");
     host.sh(&format!(
         "cd /srv/system; git init -q -b main; {COMMIT}; \
          git init -q --bare -b main /srv/git/shop.git; cd /root/shop; git init -q -b main; {COMMIT}; \
@@ -166,7 +156,7 @@ fn a_commit_to_a_repository_on_this_host_is_deployed_at_once() {
         wait_commit(&host, "shop", commit.trim());
     }
     // The system repository, too: a tenant more, and a path more to watch.
-    host.put(tenant("blog").path(), "/srv/git/blog");
+    host.put(Repository::serving("blog").path(), "/srv/git/blog");
     let more = system(
         &[
             ("shop", "file:///srv/git/shop.git"),
@@ -209,7 +199,7 @@ fn a_silent_remote_delays_nobody_and_is_seen_in_the_status() {
     host.push("system", system(&registry, policy).path());
     host.sh("systemd-run --quiet --unit=slow bbctl sync");
     // While one pass waits for the silent one, another goes from push to healthy.
-    let output = host.push_ok("shop", tenant("shop").path());
+    let output = host.push_ok("shop", Repository::serving("shop").path());
     assert!(output.contains("shop: healthy"), "{output}");
     host.sh("systemctl is-active slow");
     host.wait_for("the slow pass is over", || {

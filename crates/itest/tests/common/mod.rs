@@ -26,6 +26,17 @@ impl Repository {
         repository
     }
 
+    /// A tenant `id` whose container `web` serves port 80.
+    pub(crate) fn serving(id: &str) -> Self {
+        let repository = Self::tenant(id);
+        let serve = command(
+            "exec busybox httpd -f -p 80",
+            "health: { tcp: 80, interval: 1s }\n",
+        );
+        repository.write("containers/web/config.yaml", &serve);
+        repository
+    }
+
     /// A system repository with these tenants, each embedded on the host and allowed what the tests need.
     pub(crate) fn system(ids: &[&str]) -> Self {
         let repository = Self::new();
