@@ -1,17 +1,13 @@
-//! The dependency graph, from `cargo metadata`.
+//! What we depend on, as cargo tells it.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use bitbuilder_itest::command;
 use serde::Deserialize;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 use std::process::Command;
 
-/// Packages, and who needs whom on the machines that we build for.
-pub(super) struct Graph {
-    packages: HashMap<String, Package>,
-    nodes: HashMap<String, Node>,
-}
+const TARGET: &str = "x86_64-unknown-linux-gnu";
 
 /// One package.
 #[derive(Deserialize)]
@@ -28,24 +24,6 @@ pub(super) struct Package {
 }
 
 #[derive(Deserialize)]
-struct Node {
-    id: String,
-    deps: Vec<Dependency>,
-}
-
-#[derive(Deserialize)]
-struct Dependency {
-    pkg: String,
-    dep_kinds: Vec<Kind>,
-}
-
-#[derive(Deserialize)]
-struct Kind {
-    /// None: a normal dependency.
-    kind: Option<String>,
-}
-
-#[derive(Deserialize)]
 struct Metadata {
     packages: Vec<Package>,
     resolve: Resolve,
@@ -56,66 +34,41 @@ struct Resolve {
     nodes: Vec<Node>,
 }
 
-impl Graph {
-    /// The graph of the workspace at `root`.
-    pub(super) fn read(root: &Path) -> Result<Self> {
-        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        cargo
-            .current_dir(root)
-            .args(["metadata", "--quiet", "--locked", "--format-version=1"])
-            .arg("--filter-platform=x86_64-unknown-linux-gnu");
-        let metadata: Metadata = serde_json::from_str(&command::capture(&mut cargo)?)?;
-        let nodes: HashMap<_, _> = metadata
-            .resolve
-            .nodes
-            .into_iter()
-            .map(|node| (node.id.clone(), node))
-            .collect();
-        let packages = metadata.packages.into_iter();
-        Ok(Self {
-            packages: packages
-                .filter(|package| nodes.contains_key(&package.id))
-                .map(|package| (package.id.clone(), package))
-                .collect(),
-            nodes,
-        })
-    }
+#[derive(Deserialize)]
+struct Node {
+    id: String,
+}
 
-    /// Every package, sorted by name and version.
-    pub(super) fn packages(&self) -> Vec<&Package> {
-        let mut packages: Vec<&Package> = self.packages.values().collect();
-        packages.sort_by_key(|package| (&package.name, &package.version));
-        packages
-    }
+/// Every package that the lock file names for the machines that we build for, sorted by name and version.
+pub(super) fn packages(root: &Path) -> Result<Vec<Package>> {
+    let mut cargo = cargo(root);
+    cargo.args(["metadata", "--quiet", "--locked", "--format-version=1"]);
+    cargo.arg(format!("--filter-platform={TARGET}"));
+    let metadata: Metadata = serde_json::from_str(&command::capture(&mut cargo)?)?;
+    let nodes = metadata.resolve.nodes.into_iter();
+    let resolved: HashSet<String> = nodes.map(|node| node.id).collect();
+    let mut packages = metadata.packages;
+    packages.retain(|package| resolved.contains(&package.id));
+    packages.sort_by(|a, b| (&a.name, &a.version).cmp(&(&b.name, &b.version)));
+    Ok(packages)
+}
 
-    /// Names of everything that ends up in the program of the crate `name`, without tests and build scripts. Procedural
-    /// macros are among them.
-    pub(super) fn dependencies(&self, name: &str) -> Result<BTreeSet<&str>> {
-        let root = self
-            .packages
-            .values()
-            .find(|package| package.name == name && package.source.is_none())
-            .with_context(|| format!("there is no crate {name}"))?;
-        let mut seen = BTreeSet::new();
-        let mut open = vec![root.id.as_str()];
-        while let Some(id) = open.pop() {
-            if !seen.insert(id) {
-                continue;
-            }
-            let dependencies = self.nodes.get(id).into_iter().flat_map(|node| &node.deps);
-            open.extend(
-                dependencies
-                    .filter(|dependency| {
-                        dependency.dep_kinds.iter().any(|kind| kind.kind.is_none())
-                    })
-                    .map(|dependency| dependency.pkg.as_str()),
-            );
-        }
-        seen.remove(root.id.as_str());
-        Ok(seen
-            .into_iter()
-            .filter_map(|id| self.packages.get(id))
-            .map(|package| package.name.as_str())
-            .collect())
-    }
+/// Names of everything that is compiled into the program of our crate `name`, without tests and build scripts. Procedural
+/// macros are among them. The lock file names more: what features that nobody asks for would need.
+pub(super) fn dependencies(root: &Path, name: &str) -> Result<BTreeSet<String>> {
+    let mut cargo = cargo(root);
+    cargo.args(["tree", "--quiet", "--locked", "--package", name]);
+    cargo.args(["--edges=normal", "--target", TARGET]);
+    cargo.args(["--prefix=none", "--format={p}"]);
+    let tree = command::capture(&mut cargo)?;
+    // The first is the crate itself.
+    let packages = tree.lines().skip(1);
+    let names = packages.filter_map(|package| package.split(' ').next());
+    Ok(names.map(str::to_owned).collect())
+}
+
+fn cargo(root: &Path) -> Command {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(root);
+    cargo
 }

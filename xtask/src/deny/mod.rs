@@ -1,14 +1,14 @@
-//! `cargo xtask deny`: the rules of `deny.toml` that need no network, over what `cargo metadata` says.
+//! `cargo xtask deny`: the rules of `deny.toml` that need no network, over what cargo says.
 //!
 //! Advisories are not among them: cargo-deny has them.
 
-mod graph;
+mod cargo;
 mod license;
 mod rules;
 
 use crate::repository;
 use anyhow::{Result, bail};
-use graph::Graph;
+use cargo::Package;
 use rules::Rules;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -20,16 +20,15 @@ const LISTED: &[&str] = &["bitbuilder-generators", "bitbuilder-agent", "bbctl"];
 pub(crate) fn check(bless: bool) -> Result<()> {
     let root = repository::root();
     let rules = Rules::parse(&fs::read_to_string(root.join("deny.toml"))?)?;
-    let graph = Graph::read(&root)?;
-    let mut broken = violations(&graph, &rules);
+    let mut broken = violations(&cargo::packages(&root)?, &rules);
     for name in LISTED {
-        let list = graph.dependencies(name)?;
+        let list = cargo::dependencies(&root, name)?;
         let path = root.join("xtask/dependencies").join(name);
         if bless {
             fs::write(&path, lines(&list))?;
         } else {
             let stored = fs::read_to_string(&path).unwrap_or_default();
-            let stored: BTreeSet<&str> = stored.lines().collect();
+            let stored: BTreeSet<String> = stored.lines().map(str::to_owned).collect();
             for change in list.symmetric_difference(&stored) {
                 let verb = if stored.contains(change) {
                     "lost"
@@ -48,14 +47,14 @@ pub(crate) fn check(bless: bool) -> Result<()> {
     bail!("dependencies:\n  {}", broken.join("\n  "))
 }
 
-fn lines(list: &BTreeSet<&str>) -> String {
+fn lines(list: &BTreeSet<String>) -> String {
     list.iter().map(|name| format!("{name}\n")).collect()
 }
 
-fn violations(graph: &Graph, rules: &Rules) -> Vec<String> {
+fn violations(packages: &[Package], rules: &Rules) -> Vec<String> {
     let mut broken = Vec::new();
     let mut versions: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for package in graph.packages() {
+    for package in packages {
         let named = format!("{} {}", package.name, package.version);
         versions
             .entry(&package.name)
