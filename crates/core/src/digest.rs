@@ -1,5 +1,6 @@
 //! SHA-256 digests as lower-case hex, the form in which every record of the host keeps them.
 
+use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 
@@ -18,22 +19,14 @@ pub fn sha256_parts<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> String {
     hex(&digest.finalize())
 }
 
-/// HMAC-SHA256 of `message`, RFC 2104.
+/// HMAC-SHA256 of `message`, RFC 2104: 64 lower-case hex digits.
 pub fn hmac_sha256(key: &[u8], message: &[u8]) -> String {
-    const BLOCK: usize = 64;
-    let mut block = [0; BLOCK];
-    if key.len() > BLOCK {
-        block[..32].copy_from_slice(&Sha256::digest(key));
-    } else {
-        block[..key.len()].copy_from_slice(key);
-    }
-    let padded = |pad: u8| block.map(|byte| byte ^ pad);
-    let inner = Sha256::new()
-        .chain_update(padded(0x36))
-        .chain_update(message)
-        .finalize();
-    let outer = Sha256::new().chain_update(padded(0x5c)).chain_update(inner);
-    hex(&outer.finalize())
+    hex(&keyed(key).chain_update(message).finalize().into_bytes())
+}
+
+/// What makes an HMAC-SHA256 with `key`, and compares it in constant time.
+pub(crate) fn keyed(key: &[u8]) -> Hmac<Sha256> {
+    Hmac::new_from_slice(key).expect("HMAC takes keys of any length")
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -1,8 +1,9 @@
 //! Who sent a delivery: the ways in which forges say it. The strongest that a delivery has is the one that counts; a weaker
 //! one never rescues it.
 
+use crate::digest::keyed;
 use base64ct::{Base64, Encoding};
-use hmac::{Hmac, KeyInit, Mac};
+use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
 
 /// Seconds that a signed time may be off.
@@ -14,8 +15,6 @@ const NOBODY: &[u8] = b"nobody knows this target";
 
 /// The value of a header, by its name in lower case; none when it was sent twice.
 pub type Get<'a> = &'a dyn Fn(&str) -> Option<&'a str>;
-
-type HmacSha256 = Hmac<Sha256>;
 
 /// What a delivery says of who sent it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,7 +85,7 @@ impl Claim {
 #[derive(Debug)]
 pub struct Checker<'c> {
     claim: &'c Claim,
-    mac: HmacSha256,
+    mac: Hmac<Sha256>,
     key: Vec<u8>,
     content: Sha256,
 }
@@ -146,10 +145,6 @@ fn standard_key(secret: &[u8]) -> Vec<u8> {
     let key = text.and_then(|text| text.strip_prefix(PREFIX));
     let key = key.and_then(|key| Base64::decode_vec(key).ok());
     key.unwrap_or_else(|| secret.to_vec())
-}
-
-fn keyed(key: &[u8]) -> HmacSha256 {
-    HmacSha256::new_from_slice(key).expect("HMAC takes keys of any length")
 }
 
 /// Lower- or upper-case hexadecimal digits.
