@@ -1,11 +1,19 @@
 //! Scalars of documents: text with a rule, sizes, durations, numbers, addresses.
 
+mod git;
+mod kernel;
+mod name;
 mod net;
+mod path;
 mod text;
 mod units;
 
 pub(crate) use crate::model::Millis;
+pub(crate) use git::*;
+pub(crate) use kernel::*;
+pub(crate) use name::*;
 pub(crate) use net::*;
+pub(crate) use path::*;
 pub(crate) use text::*;
 pub(crate) use units::*;
 
