@@ -12,6 +12,8 @@ use bitbuilder_generators::Generator;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::ops::Bound::{Included, Unbounded};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -108,14 +110,25 @@ fn owned(target: &str) -> Option<(&str, Generation, &str)> {
     Some((id, Generation::Number(number.parse().ok()?), path))
 }
 
-/// Fails unless `id` is in the effective registry, with what the provisioning of a tenant says.
-pub(super) fn require_registered(root: &HostRoot, id: &str) -> Result<(), HostError> {
-    let path = root.registry();
-    let registry = atomic::read_json::<Registry>(&path)?;
-    let known = registry.is_some_and(|r| r.tenants.iter().any(|entry| entry.id == id));
-    if known {
-        Ok(())
-    } else {
+/// The effective registry, as it was read last.
+#[derive(Default)]
+pub(super) struct Registered(Mutex<Option<(u64, BTreeSet<String>)>>);
+
+impl Registered {
+    /// Fails unless `id` is in it, with what the provisioning of a tenant says.
+    pub(super) fn require(&self, root: &HostRoot, id: &str) -> Result<(), HostError> {
+        let path = root.registry();
+        // A file that is written is another one.
+        let inode = fs::metadata(&path).map_or(0, |found| found.ino());
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.as_ref().is_none_or(|(read, _)| *read != inode) {
+            let registry = atomic::read_json::<Registry>(&path)?;
+            let entries = registry.into_iter().flat_map(|registry| registry.tenants);
+            *known = Some((inode, entries.map(|entry| entry.id).collect()));
+        }
+        if known.as_ref().is_some_and(|(_, ids)| ids.contains(id)) {
+            return Ok(());
+        }
         let reason = format!(
             "tenant {id} is not in the registry: add it with `bbctl tenant add {id} --repository URL`"
         );
@@ -132,6 +145,7 @@ pub(super) struct Catalog {
     dropins: BTreeMap<String, Vec<PathBuf>>,
     wants: BTreeMap<String, BTreeSet<String>>,
     requires: BTreeMap<String, BTreeSet<String>>,
+    names: BTreeSet<String>,
     read: Mutex<BTreeMap<String, Arc<Unit>>>,
 }
 
@@ -154,6 +168,9 @@ impl Catalog {
                 catalog.place(&link, root.join(target));
             }
         }
+        let lists = catalog.wants.values().chain(catalog.requires.values());
+        let names = lists.flatten().chain(catalog.fragments.keys());
+        catalog.names = names.chain(catalog.dropins.keys()).cloned().collect();
         catalog
     }
 
@@ -190,13 +207,12 @@ impl Catalog {
         unit
     }
 
-    /// Names of units that the generators told the manager about.
-    pub(super) fn names(&self) -> impl Iterator<Item = &String> {
-        let lists = self.wants.values().chain(self.requires.values());
-        self.fragments
-            .keys()
-            .chain(self.dropins.keys())
-            .chain(lists.flatten())
+    /// Names of units that the generators told the manager about, and that match.
+    pub(super) fn named<'a>(&'a self, pattern: &'a str) -> impl Iterator<Item = &'a String> {
+        let first = super::first(pattern);
+        let from = self.names.range::<str, _>((Included(first), Unbounded));
+        from.take_while(move |name| name.starts_with(first))
+            .filter(|name| super::matches(pattern.as_bytes(), name.as_bytes()))
     }
 
     fn load(&self, root: &HostRoot, name: &str) -> Unit {

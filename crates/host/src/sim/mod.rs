@@ -46,11 +46,13 @@ use base64ct::{Base64, Encoding};
 use bitbuilder_core::digest::sha256;
 use bitbuilder_core::model::Name;
 use bitbuilder_core::resolve::HostFacts;
-use catalog::Catalog;
+use catalog::{Catalog, Registered};
 use faults::Gate;
+use network::FilesRead;
 use state::{State, Store};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::ops::Bound::{Included, Unbounded};
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -60,6 +62,8 @@ pub struct SimHost {
     root: HostRoot,
     store: Store,
     catalog: Mutex<Arc<Catalog>>,
+    registered: Registered,
+    network: Mutex<FilesRead>,
     gate: Gate,
 }
 
@@ -76,6 +80,8 @@ impl SimHost {
             store: Store::new(&directory),
             root,
             catalog: Mutex::default(),
+            registered: Registered::default(),
+            network: Mutex::default(),
             gate: Gate::default(),
         };
         elsewhere(|| shipped::install(&host.root))?;
@@ -453,16 +459,16 @@ impl Host for SimHost {
 
     fn units(&self, patterns: &[&str]) -> Result<BTreeMap<String, UnitState>, HostError> {
         self.gate.enter(Call::Units, &patterns.join(" "))?;
-        let wanted = |name: &str| {
-            patterns
-                .iter()
-                .any(|pattern| matches(pattern.as_bytes(), name.as_bytes()))
-        };
         let catalog = self.catalog()?;
-        let mut found: BTreeMap<String, UnitState> = self.store.read(|state| {
-            let up = state.units.iter().filter(|(name, _)| wanted(name));
-            up.map(|(name, unit)| (name.clone(), unit.clone()))
-                .collect()
+        let mut found = BTreeMap::new();
+        self.store.read(|state| {
+            for pattern in patterns {
+                let from = (Included(first(pattern)), Unbounded);
+                let up = state.units.range::<str, _>(from);
+                let up = up.take_while(|(name, _)| name.starts_with(first(pattern)));
+                let up = up.filter(|(name, _)| matches(pattern.as_bytes(), name.as_bytes()));
+                found.extend(up.map(|(name, unit)| (name.clone(), unit.clone())));
+            }
         })?;
         for (name, unit) in &mut found {
             // A mount without a file is one all the same: the kernel knows it.
@@ -473,7 +479,7 @@ impl Host for SimHost {
                 unit.load = "masked".to_owned();
             }
         }
-        for name in catalog.names().filter(|name| wanted(name)) {
+        for name in patterns.iter().flat_map(|pattern| catalog.named(pattern)) {
             let unit = catalog.unit(&self.root, name);
             if !found.contains_key(name) && unit.found {
                 let state = UnitState {
@@ -492,8 +498,9 @@ impl Host for SimHost {
     fn reload_network(&self, wait_for: &[String]) -> Result<(), HostError> {
         self.gate.enter(Call::ReloadNetwork, &wait_for.join(" "))?;
         disk::point();
+        let mut files = self.network.lock().unwrap_or_else(PoisonError::into_inner);
         self.store
-            .change(|state| network::reload(&self.root, state, wait_for))
+            .change(|state| network::reload(&self.root, state, &mut files, wait_for))
     }
 
     fn delete_links(&self, links: &[String]) -> Result<(), HostError> {
@@ -548,6 +555,11 @@ impl Host for SimHost {
             Ok(())
         })
     }
+}
+
+/// Where names begin that a pattern can match, in the order of names.
+fn first(pattern: &str) -> &str {
+    pattern.split(['*', '?']).next().unwrap_or_default()
 }
 
 /// Globs as `systemctl list-units` takes them: `*` and `?`; a backslash is itself.

@@ -8,23 +8,64 @@ use crate::paths::HostRoot;
 use bitbuilder_core::digest::sha256_parts;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::PathBuf;
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, DirEntry};
+use std::os::unix::fs::DirEntryExt;
+use std::path::{Path, PathBuf};
+
+/// Files that networkd has read: what is still the same file is not read again, or a reload of a machine with many tenants
+/// would be most of what its simulation takes.
+#[derive(Default)]
+pub(super) struct FilesRead(BTreeMap<OsString, File>);
+
+/// One of them.
+struct File {
+    inode: u64,
+    link: String,
+}
+
+impl FilesRead {
+    /// The link that a file is about, when its content has to be looked at.
+    fn changed(&mut self, entry: &DirEntry, state: &State) -> Result<Option<String>, HostError> {
+        let name = entry.file_name();
+        let known = self.0.get(&name);
+        let known = known.filter(|file| file.inode == entry.ino());
+        if known.is_some_and(|file| state.links.contains_key(&file.link)) {
+            return Ok(None);
+        }
+        let path = entry.path();
+        let text = fs::read_to_string(&path).map_err(HostError::file(&path))?;
+        let link = text.lines().find_map(|line| line.strip_prefix("Name="));
+        if let Some(link) = link {
+            let file = File {
+                inode: entry.ino(),
+                link: link.to_owned(),
+            };
+            self.0.insert(name, file);
+        }
+        Ok(link.map(str::to_owned))
+    }
+}
 
 /// Makes the links of the `.netdev` files that networkd reads; one that is there stays as it is.
 pub(super) fn reload(
     root: &HostRoot,
     state: &mut State,
+    files: &mut FilesRead,
     wait_for: &[String],
 ) -> Result<(), HostError> {
     for entry in fs::read_dir(root.network()).into_iter().flatten() {
-        let path = entry.map_err(HostError::file(&root.network()))?.path();
-        if path.extension().is_some_and(|kind| kind == "netdev") {
-            let text = fs::read_to_string(&path).map_err(HostError::file(&path))?;
-            let name = text.lines().find_map(|line| line.strip_prefix("Name="));
-            if let Some(name) = name {
-                state.links.insert(name, addresses(root, name));
-            }
+        let entry = entry.map_err(HostError::file(&root.network()))?;
+        let name = entry.file_name();
+        let kind = Path::new(&name).extension().and_then(OsStr::to_str);
+        if !matches!(kind, Some("netdev" | "network")) {
+            continue;
+        }
+        if let Some(link) = files.changed(&entry, state)?
+            && (kind == Some("netdev") || state.links.contains_key(&link))
+        {
+            let addresses = addresses(root, &link);
+            state.links.insert(link, addresses);
         }
     }
     let missing: Vec<String> = wait_for

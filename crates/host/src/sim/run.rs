@@ -2,7 +2,6 @@
 //! they need must be up: a generation that would not start on a real host does not start here.
 
 use super::SimHost;
-use super::catalog::require_registered;
 use super::unit::{Unit, words};
 use crate::generations;
 use crate::host::HostError;
@@ -103,9 +102,9 @@ fn command(host: &SimHost, line: &str) -> Result<(), Failure> {
         ("systemd-nspawn", options) if !options.contains(&"--cleanup") => nspawn(host, options),
         ("tenant-provision", [id, ..]) => {
             reconcile::end_stale(host, &tenant(id)?).map_err(|error| error.to_string())?;
-            require_registered(&host.root, id).map_err(said)
+            host.registered.require(&host.root, id).map_err(said)
         }
-        ("tenant-manager", [id, ..]) => require_registered(&host.root, id).map_err(said),
+        ("tenant-manager", [id, ..]) => host.registered.require(&host.root, id).map_err(said),
         ("setup-tenant-network", [id, ..]) => network::load(host, &tenant(id)?).map_err(said),
         ("teardown-tenant-network", [id, ..]) => network::unload(host, &tenant(id)?).map_err(said),
         ("tenant-health", ["wait", id, workload]) => wait(host, &tenant(id)?, &tenant(workload)?),
