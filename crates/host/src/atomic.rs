@@ -3,8 +3,8 @@
 
 use crate::disk;
 use crate::host::HostError;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
@@ -103,19 +103,29 @@ pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, HostErro
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(HostError::file(path)(error)),
     };
-    let value: serde_json::Value = serde_json::from_slice(&text)
-        .map_err(|error| HostError::damaged(path, format!("not JSON: {error}")))?;
-    match value.get("format").and_then(serde_json::Value::as_u64) {
-        Some(FORMAT) => {}
-        Some(other) => {
-            let reason = format!("format {other} is not known; this version reads format {FORMAT}");
-            return Err(HostError::damaged(path, reason));
+    let damaged = |reason: String| HostError::damaged(path, reason);
+    let version: Result<Version, _> = serde_json::from_slice(&text);
+    match version {
+        Ok(Version { format: FORMAT }) => {}
+        Ok(Version { format }) => {
+            let reason =
+                format!("format {format} is not known; this version reads format {FORMAT}");
+            return Err(damaged(reason));
         }
-        None => return Err(HostError::damaged(path, "has no format version")),
+        Err(error) if error.is_data() => {
+            return Err(damaged("has no format version".to_owned()));
+        }
+        Err(error) => return Err(damaged(format!("not JSON: {error}"))),
     }
-    serde_json::from_value(value)
+    serde_json::from_slice(&text)
         .map(Some)
-        .map_err(|error| HostError::damaged(path, error.to_string()))
+        .map_err(|error| damaged(error.to_string()))
+}
+
+/// What every file says that [`write_json`] wrote.
+#[derive(Deserialize)]
+struct Version {
+    format: u64,
 }
 
 /// Removes a file or link, durably; whether it was there.
