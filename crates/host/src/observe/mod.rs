@@ -18,6 +18,7 @@ mod status;
 mod templates;
 mod wait;
 
+pub(crate) use drift::Care;
 pub use drift::{Depth, Sight, Subject};
 pub use drifted::{TenantDrift, drifted};
 pub use explain::{Explanation, Kind, explain};

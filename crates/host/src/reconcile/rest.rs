@@ -18,10 +18,10 @@ use super::{
 use crate::atomic;
 use crate::generations;
 use crate::host::{Host, HostError, UnitState};
-use crate::observe::{self, Depth, Presence, Sight};
+use crate::observe::{self, Care, Depth, Presence, Sight};
 use crate::paths::HostRoot;
 use crate::signature::voa;
-use crate::source;
+use crate::source::{LocalRemote, RefFiles, RemoteUrl, SourceError};
 use bitbuilder_core::digest::sha256_parts;
 use bitbuilder_core::model::{HealthPolicy, Name, Registration};
 use bitbuilder_core::plan::COMPILER;
@@ -62,15 +62,12 @@ struct System {
 /// A tenant of which the newest commit of a local repository is deployed, and nothing else is to be said.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Resting {
-    repository: String,
-    reference: String,
     commit: String,
+    /// Of its own branch, and of the one that is tried on this host.
+    branches: RefFiles,
     generation: u64,
     /// What has to be up.
     units: Vec<String>,
-    /// Commit of the branch that is tried on this host.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    testing: Option<String>,
     /// When its window is over, on the clock of [`Host::uptime`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     window: Option<u64>,
@@ -164,6 +161,42 @@ pub(super) fn leave(root: &HostRoot, rest: Option<&Rest>) {
     }
 }
 
+/// Whose files a pass looks at that has nothing to do: everybody's on a small host; on a large one each tenant's once in so
+/// many passes, or the looks would be most of a pass. What concerns the whole host (units, links, rules, drop-ins of others)
+/// each pass sees for everybody, and `bbctl drift` sees all of everything.
+enum Turn {
+    Everybody,
+    Of(usize),
+}
+
+impl Turn {
+    const PASSES: usize = 8;
+    const SMALL: usize = 128;
+
+    /// That of this pass. Two at the same time may take the same; whose was left out comes after a few more.
+    fn next(root: &HostRoot, tenants: usize) -> Self {
+        if tenants <= Self::SMALL {
+            return Self::Everybody;
+        }
+        let path = root.runtime().join("turn");
+        let last = fs::read_to_string(&path).ok();
+        let last = last.and_then(|text| text.parse::<usize>().ok());
+        let turn = last.map_or(0, |last| last.wrapping_add(1) % Self::PASSES);
+        // Where it cannot be written everybody is looked at.
+        match fs::write(&path, turn.to_string()) {
+            Ok(()) => Self::Of(turn),
+            Err(_) => Self::Everybody,
+        }
+    }
+
+    fn care(&self, index: usize) -> Care {
+        match self {
+            Self::Of(turn) if index % Self::PASSES != *turn => Care::Host,
+            _ => Care::Files,
+        }
+    }
+}
+
 /// Tenants that did not move since they were left at rest.
 #[derive(Default, Clone)]
 pub(super) struct Still<'a> {
@@ -188,7 +221,10 @@ impl<'a> Still<'a> {
         let root = host.root();
         let System { config, commit, .. } = &rest.system;
         if read_config(root)?.as_ref() != Some(config)
-            || commit_of(root, &config.repository, &config.reference).as_ref() != Some(commit)
+            || local(root, &config.repository)
+                .and_then(|local| local.branch(&config.reference).ok()?)
+                .as_ref()
+                != Some(commit)
             || rest.ground != ground_of(host)?
             || rest.count.is_some_and(|at| host.uptime() >= at)
         {
@@ -197,13 +233,14 @@ impl<'a> Still<'a> {
         let presence = Arc::new(Presence::read(host)?);
         let sight = Sight::read(host, Arc::clone(&presence), Depth::Pass)?;
         let now = host.uptime();
-        let tenants: Vec<_> = rest.tenants.iter().collect();
+        let turn = Turn::next(root, rest.tenants.len());
+        let tenants: Vec<_> = rest.tenants.iter().enumerate().collect();
         let chunks = tenants.chunks(tenants.len().div_ceil(LOOKS).max(1));
         let looks = parallel::map(chunks.collect(), LOOKS, |chunk| {
             let mut still = Vec::new();
-            for (id, tenant) in chunk {
-                let moved = !tenant.is_still(host, &presence, now);
-                if !moved && sight.is_steady(host, id, tenant.generation)? {
+            for (index, (id, tenant)) in chunk {
+                let moved = !tenant.is_still(&presence, now);
+                if !moved && sight.is_steady(host, id, tenant.generation, turn.care(*index))? {
                     still.push((*id, *tenant));
                 }
             }
@@ -287,27 +324,54 @@ impl Resting {
         let (true, Some(commit), Some(current)) = (well, report.commit.clone(), current) else {
             return Ok(None);
         };
+        // What cannot be read has an error elsewhere.
+        let Some(branches) = branches(host, registration, &commit).ok().flatten() else {
+            return Ok(None);
+        };
         let units = current.units.iter().filter(|unit| unit.autostart);
         let units: Vec<_> = units.map(|unit| unit.name.clone()).collect();
         Ok((!units.is_empty()).then(|| Self {
-            repository: registration.repository.clone(),
-            reference: registration.reference.clone(),
             commit,
+            branches,
             generation: current.number,
             units,
-            testing: testing_of(host, &registration.repository),
             window: window.flatten(),
         }))
     }
 
-    fn is_still(&self, host: &dyn Host, presence: &Presence, now: u64) -> bool {
-        let root = host.root();
+    fn is_still(&self, presence: &Presence, now: u64) -> bool {
         let up = |unit: &String| presence.units.get(unit).is_some_and(UnitState::is_active);
-        self.units.iter().all(up)
-            && commit_of(root, &self.repository, &self.reference).as_ref() == Some(&self.commit)
-            && testing_of(host, &self.repository) == self.testing
-            && self.window.is_none_or(|end| now < end)
+        self.units.iter().all(up) && self.window.is_none_or(|end| now < end) && self.branches.hold()
     }
+}
+
+/// The branches of a tenant's repository on this host, when they name what is in its mirror; `None` of a repository
+/// elsewhere.
+fn branches(
+    host: &dyn Host,
+    registration: &Registration,
+    commit: &str,
+) -> Result<Option<RefFiles>, SourceError> {
+    let Some(local) = local(host.root(), &registration.repository) else {
+        return Ok(None);
+    };
+    let testing = trial::branch(host);
+    let names: Vec<&str> = [registration.reference.as_str()]
+        .into_iter()
+        .chain(testing.as_deref())
+        .collect();
+    let files = RefFiles::of(&local, &names)?;
+    let own = local.branch(&registration.reference)?;
+    let tried = |local: &LocalRemote| {
+        testing
+            .as_deref()
+            .map(|branch| local.branch(branch))
+            .transpose()
+    };
+    let mirror = LocalRemote::at(&host.root().mirror(&registration.id))?;
+    let fetched = mirror.as_ref().map(tried).transpose()?;
+    let same = own.as_deref() == Some(commit) && fetched == Some(tried(&local)?);
+    Ok(files.filter(|_| same))
 }
 
 /// Whether `reference` is a branch: its commit is what the reference names.
@@ -315,16 +379,10 @@ fn is_branch(reference: &str) -> bool {
     reference.starts_with("refs/heads/") || !reference.starts_with("refs/")
 }
 
-/// The commit of a branch of a repository on this host; `None` for all else, and for what cannot be read.
-fn commit_of(root: &HostRoot, repository: &str, reference: &str) -> Option<String> {
-    source::peek(&root.url(repository), reference)
-        .ok()
-        .flatten()
-}
-
-/// The commit of the branch that is tried on this host, of a repository on it.
-fn testing_of(host: &dyn Host, repository: &str) -> Option<String> {
-    commit_of(host.root(), repository, &trial::branch(host)?)
+/// A repository on this host; `None` of one elsewhere, or that cannot be read.
+fn local(root: &HostRoot, repository: &str) -> Option<LocalRemote> {
+    let url = RemoteUrl::parse(&root.url(repository)).ok()?;
+    LocalRemote::open(&url).ok()?
 }
 
 /// Hash of what every tenant is compiled against, beside the system repository.
@@ -336,7 +394,32 @@ fn ground_of(host: &dyn Host) -> Result<String, PassError> {
         env!("CARGO_PKG_VERSION").to_owned(),
         format!("{facts:?}"),
         format!("{templates:?}"),
+        // The host's name.
+        format!("{:?}", trial::branch(host)),
         voa::read(host.root(), voa::Context::Tenants).keys.digest(),
     ];
     Ok(sha256_parts(parts.iter().map(String::as_bytes)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Over so many passes each tenant's files are looked at once.
+    #[test]
+    fn everybody_has_a_turn() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = HostRoot::new(dir.path());
+        fs::create_dir_all(root.runtime()).unwrap();
+        let mut looks = vec![0; 1000];
+        for _ in 0..Turn::PASSES {
+            let turn = Turn::next(&root, looks.len());
+            for (index, looks) in looks.iter_mut().enumerate() {
+                *looks += usize::from(turn.care(index) == Care::Files);
+            }
+        }
+        assert!(looks.iter().all(|looks| *looks == 1));
+        let turn = Turn::next(&root, Turn::SMALL);
+        assert!((0..Turn::SMALL).all(|index| turn.care(index) == Care::Files));
+    }
 }

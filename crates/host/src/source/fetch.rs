@@ -2,6 +2,7 @@
 
 use super::commit::resolve_ref;
 use super::error::SourceError;
+use super::local::{LocalRemote, find, trusted};
 use super::refs::{self, Reference};
 use super::repository::{open, refuse_alternates};
 use super::sweep::sweep;
@@ -9,8 +10,7 @@ use super::url::RemoteUrl;
 use crate::git::{Access, GitError, Invocation, Limits};
 use gix::refs::FullName;
 use std::ffi::OsString;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 /// What a fetch found.
@@ -67,24 +67,6 @@ pub fn fetch_with(
     }
 }
 
-/// The commit of the branch `reference` of a local remote, without a process and without its mirror; `None` when `url` is
-/// not local, or what it has of that name is not a branch.
-///
-/// # Errors
-/// When the URL or the reference is refused, or the repository is unreadable.
-pub fn peek(url: &str, reference: &str) -> Result<Option<String>, SourceError> {
-    let Reference::Names(names) = refs::parse(reference)? else {
-        return Ok(None);
-    };
-    let git_dir = local_git_dir(&RemoteUrl::parse(url)?)?;
-    let Some(git_dir) = git_dir.filter(|path| has_ref_files(path)) else {
-        return Ok(None);
-    };
-    let found = find(&git_dir, &names)?;
-    let branch = found.filter(|(name, _)| name.as_bstr().starts_with(b"refs/heads/"));
-    Ok(branch.map(|(_, id)| id.to_string()))
-}
-
 struct Fetch<'a> {
     mirror: &'a Path,
     url: RemoteUrl,
@@ -102,7 +84,7 @@ impl Fetch<'_> {
         };
         let had = present()?;
         if !had {
-            local_git_dir(&self.url)?;
+            self.url.local().map(trusted).transpose()?;
             let all = ["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"];
             self.git(&all.map(str::to_owned))
                 .map_err(|error| self.refused(error))?;
@@ -117,14 +99,14 @@ impl Fetch<'_> {
     }
 
     fn named(&self, names: &[FullName]) -> Result<Fetched, SourceError> {
-        let Some(git_dir) = local_git_dir(&self.url)?.filter(|path| has_ref_files(path)) else {
+        let Some(local) = LocalRemote::open(&self.url)? else {
             return self.first_of(names);
         };
-        let remote = find(&git_dir, names)?.ok_or_else(|| self.not_there())?;
+        let remote = local.find(names)?.ok_or_else(|| self.not_there())?;
         let Some(here) = find(self.mirror, std::slice::from_ref(&remote.0))? else {
             return self.first_of(&[remote.0]);
         };
-        if here == remote && !self.moved_beside(&git_dir)? {
+        if here == remote && !self.moved_beside(&local)? {
             // A branch points to a commit; only a tag needs a look at the objects.
             let commit = if here.0.as_bstr().starts_with(b"refs/heads/") {
                 here.1.to_string()
@@ -165,13 +147,13 @@ impl Fetch<'_> {
         Err(self.not_there())
     }
 
-    /// Whether the branch beside the reference is another one in the mirror than in the local remote at `git_dir`.
-    fn moved_beside(&self, git_dir: &Path) -> Result<bool, SourceError> {
+    /// Whether the branch beside the reference is another one in the mirror than in the local remote.
+    fn moved_beside(&self, local: &LocalRemote) -> Result<bool, SourceError> {
         let Some(beside) = &self.beside else {
             return Ok(false);
         };
         let name = std::slice::from_ref(beside);
-        Ok(find(git_dir, name)? != find(self.mirror, name)?)
+        Ok(local.find(name)? != find(self.mirror, name)?)
     }
 
     fn refused(&self, error: GitError) -> SourceError {
@@ -229,72 +211,6 @@ impl Fetch<'_> {
             url: self.url.to_string(),
         }
     }
-}
-
-/// Git directory of a local remote. Its owner could have git run commands, so it must be trusted.
-fn local_git_dir(url: &RemoteUrl) -> Result<Option<PathBuf>, SourceError> {
-    let Some(path) = url.local() else {
-        return Ok(None);
-    };
-    let inner = path.join(".git");
-    let git_dir = if inner.is_dir() {
-        inner
-    } else {
-        path.to_owned()
-    };
-    let metadata = git_dir.metadata().map_err(SourceError::file(&git_dir))?;
-    let caller = rustix::process::geteuid().as_raw();
-    if metadata.uid() != 0 && metadata.uid() != caller {
-        return Err(SourceError::Ownership {
-            path: git_dir,
-            uid: metadata.uid(),
-        });
-    }
-    Ok(Some(git_dir))
-}
-
-/// Where a local remote writes its refs down.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LocalRefs {
-    /// Its Git directory, which need not be there yet.
-    pub git_dir: PathBuf,
-    /// Whether the refs are in one table rather than in a file each.
-    pub reftable: bool,
-}
-
-/// Where the remote `url` writes `reference` down; `None` when it is not local, or a commit that never moves.
-pub fn local_refs(url: &str, reference: &str) -> Option<LocalRefs> {
-    let Ok(Reference::Names(_)) = refs::parse(reference) else {
-        return None;
-    };
-    let url = RemoteUrl::parse(url).ok()?;
-    let path = url.local()?;
-    let inner = path.join(".git");
-    let git_dir = match inner.is_dir() {
-        true => inner,
-        false => path.to_owned(),
-    };
-    Some(LocalRefs {
-        reftable: git_dir.join("reftable").is_dir(),
-        git_dir,
-    })
-}
-
-/// Whether the refs at `git_dir` are files that [`find`] can read: not those of a linked work tree, nor reftables.
-fn has_ref_files(git_dir: &Path) -> bool {
-    git_dir.join("refs").is_dir()
-        && git_dir.join("objects").is_dir()
-        && !git_dir.join("reftable").exists()
-}
-
-fn find(
-    git_dir: &Path,
-    names: &[FullName],
-) -> Result<Option<(FullName, gix::ObjectId)>, SourceError> {
-    refs::find(&refs::store(git_dir), names).map_err(|message| SourceError::Repository {
-        path: git_dir.to_owned(),
-        message,
-    })
 }
 
 /// What git says, in the C locale, when a remote does not have a ref.

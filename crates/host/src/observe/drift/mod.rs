@@ -13,6 +13,7 @@ mod steady;
 mod units;
 
 pub(crate) use seal::{Seal, Seals};
+pub(crate) use steady::Care;
 
 use super::Presence;
 use crate::host::{Host, HostError, UnitState};
@@ -126,11 +127,12 @@ impl Sight {
         host: &dyn Host,
         id: &Name,
         number: u64,
+        care: Care,
     ) -> Result<bool, HostError> {
         let view = View { host, sight: self };
         let seal = self.seals.of(id, number);
         match seal.and_then(|seal| seal.steady.as_ref()) {
-            Some(steady) => view.holds(id, number, steady),
+            Some(steady) => view.holds(id, number, steady, care),
             None => Ok(false),
         }
     }

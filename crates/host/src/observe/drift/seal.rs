@@ -9,6 +9,7 @@ use bitbuilder_core::model::Name;
 use bitbuilder_core::plan::Action;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::PathBuf;
 
 /// By tenant.
@@ -35,8 +36,10 @@ pub(crate) struct Seal {
 impl Seals {
     /// Reads them. Without a file, or with a damaged one, nothing is known: everything is looked at.
     pub(crate) fn read(root: &HostRoot) -> Self {
-        let read = atomic::read_json(&path(root));
-        read.ok().flatten().unwrap_or(Self {
+        let text = fs::read(path(root)).ok();
+        let read: Option<Self> = text.and_then(|text| serde_json::from_slice(&text).ok());
+        let read = read.filter(|seals| seals.format == atomic::FORMAT);
+        read.unwrap_or(Self {
             format: atomic::FORMAT,
             ..Self::default()
         })

@@ -32,6 +32,15 @@ pub(crate) struct Steady {
     slice: u64,
 }
 
+/// How closely a tenant is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Care {
+    /// What one look at the whole host shows.
+    Host,
+    /// Each of its files, and its slice, too: some twenty looks.
+    Files,
+}
+
 impl View<'_> {
     /// The tenant as it is now.
     pub(super) fn steady(&self, subject: &Subject<'_>) -> Result<Steady, HostError> {
@@ -60,17 +69,27 @@ impl View<'_> {
         manifest: &Manifest,
         steady: &Steady,
     ) -> Result<bool, HostError> {
-        self.holds(&manifest.tenant, manifest.number, steady)
+        self.holds(&manifest.tenant, manifest.number, steady, Care::Files)
     }
 
     /// The same, of the current generation `number` of `id`.
-    pub(super) fn holds(&self, id: &Name, number: u64, steady: &Steady) -> Result<bool, HostError> {
+    pub(super) fn holds(
+        &self,
+        id: &Name,
+        number: u64,
+        steady: &Steady,
+        care: Care,
+    ) -> Result<bool, HostError> {
         Ok(!self.is_overridden(steady)
-            && steady.stamp == self.stamp(id, number, &steady.paths)
+            && self.links_hold(&steady.links)?
+            && self.rules_hold(id, steady.rules)?
+            && (care == Care::Host || self.files_hold(id, number, steady)))
+    }
+
+    fn files_hold(&self, id: &Name, number: u64, steady: &Steady) -> bool {
+        steady.stamp == self.stamp(id, number, &steady.paths)
             && (!steady.generated || self.generated(id, number).is_empty())
             && steady.slice == cgroup::digest(self.host.root(), id)
-            && self.links_hold(&steady.links)?
-            && self.rules_hold(id, steady.rules)?)
     }
 
     /// Whether others have put something where it changes a unit or a link of the tenant.

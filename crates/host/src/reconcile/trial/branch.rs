@@ -7,7 +7,7 @@ use crate::host::Host;
 use crate::reconcile::ground::Ground;
 use crate::reconcile::look::short;
 use crate::reconcile::{Event, PassError, TenantReport, TenantState, Verdict};
-use crate::source::{self, is_descendant, open, resolve_ref};
+use crate::source::{LocalRemote, is_descendant, open, resolve_ref};
 use bitbuilder_core::model::Name;
 
 /// The branch of a tenant's repository that is tried on this host, and on no other: `testing-<host>`; `None` when the
@@ -65,7 +65,8 @@ fn follow_one(
     let own = registration.reference == branch;
     let mirror = host.root().mirror(id);
     // Few have one.
-    let Some(tip) = source::peek(&format!("file://{}", mirror.display()), branch)? else {
+    let refs = LocalRemote::at(&mirror)?;
+    let Some(tip) = refs.map_or(Ok(None), |refs| refs.branch(branch))? else {
         return Ok(None);
     };
     let state = TenantState::read(host.root(), id)?;

@@ -6,6 +6,7 @@ mod hostile;
 mod layer;
 mod limits;
 mod quarantine;
+mod ref_files;
 mod tree;
 mod url;
 
