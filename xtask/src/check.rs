@@ -20,8 +20,9 @@ const BOOTED: &[Step] = &[("booted tests", booted)];
 /// Runs every step, also after one failed, and says at the end which did.
 ///
 /// # Errors
-/// A step failed.
+/// A program is missing, or a step failed.
 pub(crate) fn test(quick: bool) -> Result<()> {
+    setup::ensure(setup::TESTS)?;
     let mut steps = QUICK.to_vec();
     if !quick {
         setup::require_root()?;

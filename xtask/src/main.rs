@@ -50,7 +50,7 @@ enum Task {
     },
     /// Check everything: format, dependencies, clippy, generated files, tests, tests on booted hosts.
     Test {
-        /// Leave the booted tests out: needs neither root nor Debian packages.
+        /// Leave the booted tests out: no root is needed.
         #[arg(long)]
         quick: bool,
     },

@@ -6,7 +6,7 @@ use bitbuilder_itest::{cache, setup, template};
 
 /// Builds a template, or takes it from the cache.
 pub(crate) fn build(name: &str, twice: bool) -> Result<()> {
-    setup::ensure_programs()?;
+    setup::ensure(setup::BEDS)?;
     setup::require_root()?;
     let (repository, cache) = (repository::root(), cache::directory()?);
     let built = if twice {

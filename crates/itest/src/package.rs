@@ -176,6 +176,9 @@ fn build_programs(repository: &Path, target: &Path) -> Result<PathBuf> {
         cargo.current_dir(repository);
         cargo
     };
+    if !target.join("release/bbctl").exists() {
+        eprintln!("building the programs in release mode (some minutes, then kept)");
+    }
     command::run(
         cargo()
             .args(["build", "--quiet", "--locked", "--release"])

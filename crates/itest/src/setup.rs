@@ -5,9 +5,18 @@ use anyhow::{Result, bail};
 use std::path::Path;
 use std::process::Command;
 
-/// Programs that the harness starts, and the Debian package of each. btrfs, nft and ip come from the bed's own root
-/// file system.
-const PROGRAMS: &[(&str, &str)] = &[
+/// Programs, and the Debian package of each.
+pub type Programs = &'static [(&'static str, &'static str)];
+
+/// What the tests start that need no bed.
+pub const TESTS: Programs = &[
+    ("git", "git"),
+    ("ssh-keygen", "openssh-client"),
+    ("sqv", "sqv"),
+];
+
+/// What the harness starts. btrfs, nft and ip come from the bed's own root file system.
+pub const BEDS: Programs = &[
     ("mmdebstrap", "mmdebstrap"),
     ("unshare", "util-linux"),
     ("nsenter", "util-linux"),
@@ -35,8 +44,8 @@ pub fn require_root() -> Result<()> {
 ///
 /// # Errors
 /// Something is missing and the caller is not root (the error carries the one command to run), or apt-get fails.
-pub fn ensure_programs() -> Result<()> {
-    let mut packages: Vec<&str> = PROGRAMS
+pub fn ensure(programs: Programs) -> Result<()> {
+    let mut packages: Vec<&str> = programs
         .iter()
         .filter(|(program, _)| !on_path(program))
         .map(|(_, package)| *package)
@@ -54,13 +63,15 @@ pub fn ensure_programs() -> Result<()> {
             "Debian packages are missing; run:\n\n    sudo sh -c 'apt-get update && {install}'\n"
         );
     }
-    eprintln!("installing {}", packages.join(" "));
+    eprintln!("installing Debian packages: {}", packages.join(" "));
     let script = format!("apt-get update -q && {install}");
-    command::run(
+    // Two hundred lines that say nothing unless it fails.
+    command::capture(
         Command::new("sh")
             .args(["-ec", &script])
             .env("DEBIAN_FRONTEND", "noninteractive"),
     )
+    .map(drop)
 }
 
 fn on_path(program: &str) -> bool {

@@ -42,7 +42,7 @@ impl System {
     /// # Errors
     /// The caller is not root, or something cannot be built.
     pub fn prepare(repository: &Path) -> Result<Self> {
-        setup::ensure_programs()?;
+        setup::ensure(setup::BEDS)?;
         setup::require_root()?;
         // The build first: a mistake shows before minutes of downloads.
         let package = Package::build(repository)?;

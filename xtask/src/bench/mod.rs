@@ -34,7 +34,7 @@ pub(crate) enum Part {
 /// A build or a measurement fails.
 pub(crate) fn bench(only: &[Part]) -> Result<()> {
     setup::require_root()?;
-    setup::ensure_programs()?;
+    setup::ensure(setup::BEDS)?;
     Package::build(&repository::root())?;
     let programs = build()?;
     let measure = programs.join("bitbuilder-benches");
