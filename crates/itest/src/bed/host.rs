@@ -89,8 +89,12 @@ impl Bed {
     }
 
     fn process(&self) -> Result<Process> {
-        Process::read(&self.files().join("pid"))
-            .with_context(|| format!("the host {} is not running", self.name))
+        Process::read(&self.files().join("pid")).with_context(|| {
+            format!(
+                "the host {} is not running: `cargo xtask boot` boots it",
+                self.name
+            )
+        })
     }
 
     /// PID 1 of the host as seen from outside; `nsenter -t PID -a` enters it.
