@@ -1,6 +1,6 @@
 //! One run of a generator.
 
-use crate::boot::{self, Generator};
+use crate::boot::{self, Generator, Links};
 use crate::names::Names;
 use crate::output::{self, Output};
 use crate::registry::{self, Tenant};
@@ -11,11 +11,15 @@ use rustix::fs::{AtFlags, CWD};
 use rustix::io::Errno;
 use std::fmt;
 use std::io;
+use std::ops::Range;
 use std::path::Path;
+use std::sync::mpsc::sync_channel;
 use std::thread;
 
-/// So many tenants are worth a second thread.
-const MANY: usize = 64;
+/// Tenants whose files are read before the first of them is placed; more are worth a second thread.
+const BATCH: usize = 64;
+/// Batches that are read ahead.
+const AHEAD: usize = 4;
 const TENANTS: &str = "var/lib/tenants";
 /// Runs the generators again once `/var` is there.
 const DISCOVER: &str = "bitbuilder-discover.service";
@@ -132,75 +136,91 @@ struct Generations {
     trials: Trials,
 }
 
+/// Some tenants whose files were read.
+#[derive(Default)]
+struct Batch<'t> {
+    /// All of their files.
+    text: String,
+    tenants: Vec<(&'t str, Result<Found<'t>, String>)>,
+}
+
+/// Links of a tenant.
+struct Found<'t> {
+    /// The directory below the tenant's that has the generation.
+    directory: &'t str,
+    /// Where in the text of the batch.
+    links: Range<usize>,
+}
+
 impl Generations {
-    /// Places all tenants: many of them on two threads, because one that reads leaves the directory to the other.
+    /// Places all tenants. Of many, one thread reads the files while the other makes the links: only one of them can
+    /// write to the directory at a time, and it need not wait.
     fn place_all(
         &self,
         tenants: &[Tenant<'_>],
         normal: &OwnedFd,
         report: &mut dyn FnMut(&Trouble<'_>),
     ) {
-        let (here, there) = if tenants.len() < MANY {
-            (tenants, &tenants[..0])
-        } else {
-            tenants.split_at(tenants.len() / 2)
-        };
-        let place = |tenants| self.place(tenants, normal);
-        let troubles = thread::scope(|scope| {
-            let other = (!there.is_empty())
-                .then(|| thread::Builder::new().spawn_scoped(scope, || place(there)));
-            let mut troubles = place(here);
-            troubles.extend(match other {
-                Some(Ok(other)) => other.join().unwrap_or_default(),
-                // No thread is to be had.
-                _ => place(there),
-            });
-            troubles
+        let mut output = Output::new(normal);
+        let mut place = |batch: &Batch<'_>| place(batch, &mut output, report);
+        thread::scope(|scope| {
+            let (sender, receiver) = sync_channel(AHEAD);
+            let ahead = move || {
+                for tenants in tenants.chunks(BATCH) {
+                    // Who reads them waits for each.
+                    let _ = sender.send(self.read(tenants));
+                }
+            };
+            let many = tenants.len() > BATCH;
+            let reader = many.then(|| thread::Builder::new().spawn_scoped(scope, ahead));
+            match reader {
+                Some(Ok(_)) => receiver.iter().for_each(|batch| place(&batch)),
+                // No thread is needed, or to be had.
+                _ => {
+                    for tenants in tenants.chunks(BATCH) {
+                        place(&self.read(tenants));
+                    }
+                }
+            }
         });
-        troubles.iter().for_each(report);
     }
 
-    /// Places one tenant after the other; returns what went wrong.
-    fn place<'t>(&self, tenants: &'t [Tenant<'_>], normal: &OwnedFd) -> Vec<Trouble<'t>> {
-        let mut output = Output::new(normal);
-        let mut text = Vec::new();
-        let mut troubles = Vec::new();
-        for Tenant { id, enabled } in tenants {
-            let placed = match enabled {
-                true => self.place_one(id, &mut text, &mut output),
-                false => Ok(()),
-            };
-            if let Err(cause) = placed {
-                troubles.push(Trouble {
-                    whose: Whose::Tenant(id),
-                    cause,
-                });
+    fn read<'t>(&'t self, tenants: &'t [Tenant<'_>]) -> Batch<'t> {
+        let mut batch = Batch::default();
+        let mut file = Vec::new();
+        for Tenant { id, .. } in tenants.iter().filter(|tenant| tenant.enabled) {
+            let found = self.read_one(id, &mut file, &mut batch.text);
+            if let Some(found) = found.transpose() {
+                batch.tenants.push((id, found));
             }
         }
-        troubles
+        batch
     }
 
-    /// Places a tenant; `text` is room for its file. A tenant that has no generation yet has no links.
-    fn place_one(
+    /// Adds the links of a tenant to `text`; `file` is room. A tenant that has no generation yet has none.
+    fn read_one(
         &self,
         id: &str,
-        text: &mut Vec<u8>,
-        output: &mut Output<'_>,
-    ) -> Result<(), String> {
+        file: &mut Vec<u8>,
+        text: &mut String,
+    ) -> Result<Option<Found<'_>>, String> {
         let names = Names::new(id).ok_or("this is not the id of a tenant")?;
         let directory = self.trials.directory(id)?;
         let path = [id, "/", directory, "/", self.generator.file()].concat();
         let at = |what: &dyn fmt::Display| format!("/{TENANTS}/{path}: {what}");
         match file::open(&self.home, path.as_str()) {
-            Err(Errno::NOENT) if self.is_new(id) => return Ok(()),
-            opened => opened.and_then(|file| file::read(&file, text, boot::LIMIT)),
+            Err(Errno::NOENT) if self.is_new(id) => return Ok(None),
+            opened => opened.and_then(|opened| file::read(&opened, file, boot::LIMIT)),
         }
         .map_err(|error| at(&error))?;
-        let links = boot::check(self.generator, text, &names)
+        let links = boot::check(self.generator, file, &names)
             .map_err(|(line, reason)| at(&format_args!("line {line}: {reason}")))?;
-        output
-            .place(id, directory, links)
-            .map_err(|(link, error)| format!("{link}: {error}"))
+        let start = text.len();
+        text.push_str(links.text());
+        Ok(Some(Found {
+            directory,
+            links: start..text.len(),
+        }))
     }
 
     /// Whether the tenant was never given a generation; a link that leads nowhere is damage.
@@ -208,5 +228,22 @@ impl Generations {
         let current = format!("{id}/current");
         let found = rustix::fs::statat(&self.home, current, AtFlags::SYMLINK_NOFOLLOW);
         matches!(found, Err(Errno::NOENT))
+    }
+}
+
+/// Makes the links of some tenants, one tenant after the other.
+fn place(batch: &Batch<'_>, output: &mut Output<'_>, report: &mut dyn FnMut(&Trouble<'_>)) {
+    for (id, found) in &batch.tenants {
+        let placed = found.as_ref().map_err(Clone::clone).and_then(|found| {
+            let links = Links::checked(&batch.text[found.links.clone()]);
+            let placed = output.place(id, found.directory, links);
+            placed.map_err(|(link, error)| format!("{link}: {error}"))
+        });
+        if let Err(cause) = placed {
+            report(&Trouble {
+                whose: Whose::Tenant(id),
+                cause,
+            });
+        }
     }
 }
