@@ -394,6 +394,20 @@ fn what_is_merged_with_more_is_deployed() {
 }
 
 #[test]
+fn a_trial_goes_with_its_branch() {
+    let world = good(&plain("red"));
+    testing(&world, &plain("green"));
+    world.sync("one");
+    assert_eq!(world.generation("one"), Some(2));
+    git(&world.repository("one"), &["branch", "-qD", "testing-sim"]);
+    let report = find(world.pass(&Options::default()), "one");
+    assert_eq!(report.verdict, Verdict::RolledBack, "{report:?}");
+    assert_back(&world);
+    let report = find(world.pass(&Options::default()), "one");
+    assert_eq!(report.verdict, Verdict::Unchanged, "{report:?}");
+}
+
+#[test]
 fn a_branch_that_does_not_descend_is_refused_once_and_another_hosts_is_nothing() {
     let world = good(&plain("red"));
     let repository = world.repository("one");

@@ -3,9 +3,12 @@
 use super::confirm::keep;
 use super::mark::on_trial;
 use super::{Wanted, begin};
+use crate::generations;
 use crate::host::Host;
 use crate::reconcile::ground::Ground;
 use crate::reconcile::look::short;
+use crate::reconcile::state::Trial;
+use crate::reconcile::watch::{Leaving, go_back, leave};
 use crate::reconcile::{Event, PassError, TenantReport, TenantState, Verdict};
 use crate::source::{LocalRemote, is_descendant, open, resolve_ref};
 use bitbuilder_core::model::Name;
@@ -66,10 +69,11 @@ fn follow_one(
     let mirror = host.root().mirror(id);
     // Few have one.
     let refs = LocalRemote::at(&mirror)?;
-    let Some(tip) = refs.map_or(Ok(None), |refs| refs.branch(branch))? else {
-        return Ok(None);
-    };
+    let tip = refs.map_or(Ok(None), |refs| refs.branch(branch))?;
     let state = TenantState::read(host.root(), id)?;
+    let Some(tip) = tip else {
+        return withdraw(host, ground, &state, id, branch, say);
+    };
     let trial = state.trial.as_ref().map(|trial| &trial.commit);
     let known = [state.tried.as_ref(), trial].contains(&Some(&tip));
     let (Some(deployed), false) = (&state.deployed, own || known || state.suspended.is_some())
@@ -106,6 +110,33 @@ fn follow_one(
         state.write(host.root(), id)?;
     }
     Ok(Some(report))
+}
+
+/// Ends the trial of a branch that is gone and was not merged: nobody wants it any more.
+fn withdraw(
+    host: &dyn Host,
+    ground: &mut Ground,
+    state: &TenantState,
+    id: &Name,
+    branch: &str,
+    say: &mut dyn FnMut(Event),
+) -> Result<Option<TenantReport>, PassError> {
+    let of_branch = |trial: &&Trial| trial.reference.as_deref() == Some(branch);
+    let trial = state.trial.as_ref().filter(of_branch);
+    let (Some(trial), None) = (trial, &state.suspended) else {
+        return Ok(None);
+    };
+    let current = generations::read_current(host.root(), id)?;
+    let Some(from) = current.filter(|current| current.number == trial.generation) else {
+        return Ok(None);
+    };
+    let leaving = Leaving {
+        from: &from,
+        to: trial.confirmed,
+        reason: Some(format!("branch `{branch}` is gone")),
+    };
+    leave(host, &leaving)?;
+    go_back(host, ground, id, say).map(Some)
 }
 
 /// Confirms what is on trial and has come to its tenant's own reference meanwhile: who merges it wants to keep it.
