@@ -49,7 +49,17 @@ pub fn hex(bytes: &[u8]) -> String {
 /// # Errors
 /// The file cannot be made or locked.
 pub fn lock(path: &Path) -> Result<File> {
-    let file = File::create(path).with_context(|| format!("cannot lock {}", path.display()))?;
+    let file = lock_file(path)?;
     rustix::fs::flock(&file, FlockOperation::LockExclusive)?;
     Ok(file)
+}
+
+/// A file to lock; another user's too.
+///
+/// # Errors
+/// It cannot be opened or made.
+pub(crate) fn lock_file(path: &Path) -> Result<File> {
+    File::open(path)
+        .or_else(|_| File::create(path))
+        .with_context(|| format!("cannot lock {}", path.display()))
 }

@@ -39,6 +39,10 @@ impl Recipe {
         let parent = cache.join("rootfs");
         fs::create_dir_all(&parent)?;
         let target = parent.join(self.key());
+        if target.exists() {
+            // Also for who may not write here.
+            return Ok(target);
+        }
         let _lock = cache::lock(&parent.join(format!("{}.lock", self.key())))?;
         if !target.exists() {
             let partial = parent.join(format!("{}.partial", self.key()));

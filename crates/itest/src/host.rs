@@ -115,6 +115,9 @@ pub trait Host: Debug + Send + Sync {
     /// Time between two looks at it.
     fn pace(&self) -> Duration;
 
+    /// The command that gives a shell on it.
+    fn shell(&self) -> String;
+
     /// Copies what is known of it beside its journal into `directory`.
     ///
     /// # Errors

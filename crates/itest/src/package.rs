@@ -161,21 +161,34 @@ impl Package {
         };
         stage(&manifest(repository, &programs)?, &target.join("package"))
     }
+
+    /// Those of `installed` (absolute paths on a host) that this package does not have.
+    #[must_use]
+    pub fn stale<'a>(&self, installed: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
+        let installed = installed.into_iter();
+        installed
+            .filter(|path| !self.paths.iter().any(|ours| ours == path))
+            .collect()
+    }
 }
 
-fn target_directory(repository: &Path) -> PathBuf {
+/// Where programs are built.
+pub(crate) fn target_directory(repository: &Path) -> PathBuf {
     match std::env::var_os("CARGO_TARGET_DIR") {
         Some(directory) => repository.join(directory),
         None => repository.join("target"),
     }
 }
 
+/// `cargo`, started in the repository.
+pub(crate) fn cargo(repository: &Path) -> Command {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(repository);
+    cargo
+}
+
 fn build_programs(repository: &Path, target: &Path) -> Result<PathBuf> {
-    let cargo = || {
-        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        cargo.current_dir(repository);
-        cargo
-    };
+    let cargo = || cargo(repository);
     if !target.join("release/bbctl").exists() {
         eprintln!("building the programs in release mode (some minutes, then kept)");
     }

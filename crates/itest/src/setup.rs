@@ -15,7 +15,7 @@ pub const TESTS: Programs = &[
     ("sqv", "sqv"),
 ];
 
-/// What the harness starts. btrfs, nft and ip come from the bed's own root file system.
+/// What the harness starts for container hosts. btrfs, nft and ip come from the bed's own root file system.
 pub const BEDS: Programs = &[
     ("mmdebstrap", "mmdebstrap"),
     ("unshare", "util-linux"),
@@ -27,15 +27,26 @@ pub const BEDS: Programs = &[
     ("git", "git"),
 ];
 
-/// Beds need namespaces, mounts and devices.
+/// What is started for VM hosts. QEMU comes from a tree of its own: it is the same everywhere, and a snapshot is only good for
+/// the program that made it.
+pub const VM_HOST: Programs = &[
+    ("mmdebstrap", "mmdebstrap"),
+    ("unshare", "util-linux"),
+    ("setpriv", "util-linux"),
+    ("setsid", "util-linux"),
+    ("mkfs.ext4", "e2fsprogs"),
+    ("tar", "tar"),
+    ("xz", "xz-utils"),
+    ("git", "git"),
+];
+
+/// Container hosts need namespaces, mounts and devices.
 ///
 /// # Errors
 /// The caller is not root.
 pub fn require_root() -> Result<()> {
     if !rustix::process::geteuid().is_root() {
-        bail!(
-            "a container host needs root: mounts, namespaces and devices are made (run it with sudo -E)"
-        );
+        bail!("this needs root: mounts, namespaces and devices are made (run it with sudo -E)");
     }
     Ok(())
 }

@@ -15,7 +15,8 @@ use std::path::Path;
 /// Where the templates are on a host.
 const TEMPLATES: &str = "/usr/lib/bitbuilder/templates";
 /// What a package does once its files are there and the host runs.
-const ACTIVATE: &str = "systemctl daemon-reload; systemd-tmpfiles --create bitbuilder.conf; \
+pub(crate) const ACTIVATE: &str = "systemctl daemon-reload; systemctl restart systemd-sysctl.service; \
+    systemd-tmpfiles --create bitbuilder.conf; \
     systemctl preset bitbuilder-sync.timer 2>&1; systemctl start bitbuilder-sync.timer";
 
 /// Everything that hosts are made from: the lab, a tree with templates, the package.
@@ -93,9 +94,7 @@ impl System {
             }
             self.replace_templates(bed)?;
         }
-        let stale: Vec<&str> = lines
-            .filter(|path| !self.package.paths.iter().any(|ours| ours == path))
-            .collect();
+        let stale = self.package.stale(lines);
         if !bed.is_running() {
             let mut remove = self.lab.inside("/bin/sh")?;
             remove
@@ -110,10 +109,7 @@ impl System {
             self.install_stopped(bed)?;
             return Ok(Installed::Changed);
         }
-        let remove: Vec<&str> = ["rm", "-f", "--"].into_iter().chain(stale).collect();
-        bed.output(&remove)?;
-        bed.put(&self.package.directory, "/")?;
-        bed.sh(ACTIVATE)?;
+        replace_package(bed, &self.package, &stale)?;
         self.write_note(bed)?;
         Ok(Installed::Changed)
     }
@@ -139,6 +135,15 @@ impl System {
         replace.args(["-euc", script, "sh", &path(&self.tree), &path(&bed.tree())]);
         command::capture(&mut replace).map(drop)
     }
+}
+
+/// Puts `package` on a running host, where the paths of `stale` are of an older one.
+pub(crate) fn replace_package(host: &dyn Host, package: &Package, stale: &[&str]) -> Result<()> {
+    let remove = ["rm", "-f", "--"];
+    let remove: Vec<&str> = remove.into_iter().chain(stale.iter().copied()).collect();
+    host.output(&remove)?;
+    host.put(&package.directory, "/")?;
+    host.sh(ACTIVATE).map(drop)
 }
 
 /// The tree `system-<key>`: `base` with the templates; made if it is not there. Trees with other templates go: hosts are

@@ -281,6 +281,10 @@ impl Host for Bed {
         Ok(())
     }
 
+    fn shell(&self) -> String {
+        format!("cargo xtask --host {} shell", self.name)
+    }
+
     fn patience(&self) -> Duration {
         Duration::from_secs(120)
     }
