@@ -1,10 +1,11 @@
-//! The developer's container host.
+//! The developer's hosts.
 
 use crate::{examples, repository};
 use anyhow::{Context, Result};
 use bitbuilder_itest::bed::{Bed, Lab};
 use bitbuilder_itest::host::Host;
 use bitbuilder_itest::system::{Installed, System};
+use bitbuilder_itest::vm::{Vm, VmSystem};
 use bitbuilder_itest::{cache, setup};
 use std::ffi::OsStr;
 use std::path::Path;
@@ -12,16 +13,24 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 /// A host that exists.
-pub(crate) struct Machine(Bed);
+pub(crate) struct Machine(Box<dyn Host>);
 
 impl Machine {
-    /// The host `name`.
-    pub(crate) fn open(name: &str) -> Result<Self> {
+    /// The container host `name`.
+    pub(crate) fn container(name: &str) -> Result<Self> {
         setup::require_root()?;
         let lab = Lab::existing(&cache::directory()?)?;
         let bed = Bed::open(&lab, name)?
             .with_context(|| format!("there is no host {name}: `cargo xtask up` makes it"))?;
-        Ok(Self(bed))
+        Ok(Self(Box::new(bed)))
+    }
+
+    /// The VM host `name`.
+    pub(crate) fn vm(name: &str) -> Result<Self> {
+        let vm = Vm::open(&cache::directory()?, name).with_context(|| {
+            format!("there is no VM host {name}: `cargo xtask up --vm` makes it")
+        })?;
+        Ok(Self(Box::new(vm)))
     }
 
     /// Runs a command inside with our stdio; its exit status is ours.
@@ -55,7 +64,7 @@ impl Machine {
 
     /// Registers a directory as a tenant and pushes it.
     pub(crate) fn push(&self, directory: &Path, id: Option<&str>) -> Result<()> {
-        examples::push(&self.0, directory, id)
+        examples::push(&*self.0, directory, id)
     }
 
     /// Prints the journal.
@@ -71,7 +80,7 @@ impl Machine {
     }
 }
 
-/// Makes and boots the host `name`, or brings the package on it up to date; then deploys the examples.
+/// Makes and boots the container host `name`, or brings the package on it up to date; then deploys the examples.
 pub(crate) fn up(name: &str) -> Result<()> {
     let start = Instant::now();
     let said = |what: &str| eprintln!("{:>6.1} s  {what}", start.elapsed().as_secs_f32());
@@ -96,6 +105,29 @@ pub(crate) fn up(name: &str) -> Result<()> {
     Ok(())
 }
 
+/// The same with a VM host. It needs root only for what is cached after the first time.
+pub(crate) fn up_vm(name: &str) -> Result<()> {
+    let start = Instant::now();
+    let said = |what: &str| eprintln!("{:>6.1} s  {what}", start.elapsed().as_secs_f32());
+    let system = VmSystem::prepare(&repository::root())?;
+    said("programs, disk and snapshot are there");
+    let vm = match Vm::open(system.cache(), name) {
+        None => system.create(name)?,
+        Some(vm) => vm,
+    };
+    if !vm.is_running() {
+        vm.boot()?;
+        said("runs");
+    }
+    if system.install(&vm)? == Installed::Changed {
+        said("package replaced");
+    }
+    examples::deploy(&vm)?;
+    examples::settle(&vm)?;
+    said("examples are deployed");
+    Ok(())
+}
+
 /// Ends the lab when no host is left in it: nothing of ours stays behind after tests.
 pub(crate) fn close_if_empty() -> Result<()> {
     let Ok(lab) = Lab::existing(&cache::directory()?) else {
@@ -107,7 +139,19 @@ pub(crate) fn close_if_empty() -> Result<()> {
     Ok(())
 }
 
-/// Deletes every host and the pool.
+/// Deletes every VM host and the snapshots.
+pub(crate) fn purge_vm() -> Result<()> {
+    let cache = cache::directory()?;
+    for vm in Vm::all(&cache)? {
+        vm.destroy()?;
+    }
+    match std::fs::remove_dir_all(cache.join("vm")) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Deletes every container host and the pool.
 pub(crate) fn purge() -> Result<()> {
     setup::require_root()?;
     let directory = cache::directory()?;

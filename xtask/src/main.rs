@@ -18,20 +18,23 @@ use std::process::ExitCode;
 #[derive(Parser)]
 #[command(bin_name = "cargo xtask")]
 struct Cli {
-    /// Name of the container host: several can run at once.
+    /// Name of the host: several can run at once.
     #[arg(long, global = true, env = "BITBUILDER_HOST", default_value = "bb")]
     host: String,
+    /// A VM host, with a kernel of its own and slower, instead of a container host.
+    #[arg(long, global = true)]
+    vm: bool,
     #[command(subcommand)]
     command: Task,
 }
 
 #[derive(Subcommand)]
 enum Task {
-    /// Build, install and boot a container host, deploy the examples on it; it stays up. Once more: brings it up to date.
+    /// Build, install and boot a host, deploy the examples on it; it stays up. Once more: brings it up to date.
     Up,
     /// Destroy the host.
     Down {
-        /// Delete every host, and the pool that their trees are in.
+        /// Delete every host, and the pool that their trees are in (with `--vm` the disk and the snapshots).
         #[arg(long)]
         purge: bool,
     },
@@ -77,7 +80,7 @@ enum Task {
         #[command(subcommand)]
         command: TemplateTask,
     },
-    /// Kill PID 1 of the host: a crash.
+    /// Kill PID 1 of the host, or QEMU: a crash.
     Crash,
     /// Boot the host again on the state it has.
     Boot,
@@ -113,10 +116,16 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
-    let machine = || Machine::open(&cli.host);
+    let (host, vm) = (&cli.host, cli.vm);
+    let machine = || match vm {
+        true => Machine::vm(host),
+        false => Machine::container(host),
+    };
     match &cli.command {
-        Task::Up => machine::up(&cli.host)?,
+        Task::Up if vm => machine::up_vm(host)?,
+        Task::Up => machine::up(host)?,
         Task::Down { purge: false } => machine()?.destroy()?,
+        Task::Down { purge: true } if vm => machine::purge_vm()?,
         Task::Down { purge: true } => machine::purge()?,
         Task::Shell { command } => return machine()?.shell(command),
         Task::Push { directory, id } => machine()?.push(directory, id.as_deref())?,

@@ -1,4 +1,4 @@
-//! What a container host is made of.
+//! What hosts are made of.
 
 use crate::debian::Recipe;
 
@@ -50,27 +50,17 @@ const CONTAINER_HOST: &[&str] = &[
     "busybox-static",
 ];
 
-/// What hosts with virtual machines, disk images and wireguard need beside that.
-const MACHINES: &[&str] = &[
-    "systemd-homed",
-    "systemd-repart",
-    "systemd-boot",
-    "systemd-ukify",
-    "dosfstools",
-    "mtools",
+/// What VM hosts have beside that: a kernel, and the tools for what only it can do.
+const VM_HOST: &[&str] = &[
+    "linux-image-amd64",
+    "kmod",
+    "wireguard-tools",
     "cryptsetup-bin",
     "dmsetup",
-    "qemu-system-x86",
-    "ovmf",
-    "virtiofsd",
-    "swtpm",
-    "wireguard-tools",
-    "uidmap",
-    "gnupg",
-    "xz-utils",
-    "cpio",
-    "linux-image-amd64",
 ];
+
+/// The program that VM hosts run in.
+const QEMU: &[&str] = &["qemu-system-x86", "qemu-utils"];
 
 /// A host that runs containers.
 #[must_use]
@@ -78,10 +68,19 @@ pub fn container_host() -> Recipe {
     recipe(&[CONTAINER_HOST])
 }
 
-/// A host that runs virtual machines too; about twice the size.
+/// The same with a kernel of its own.
 #[must_use]
-pub fn machine_host() -> Recipe {
-    recipe(&[CONTAINER_HOST, MACHINES])
+pub fn vm_host() -> Recipe {
+    recipe(&[CONTAINER_HOST, VM_HOST])
+}
+
+/// A tree for the sake of its programs: nothing boots from it.
+#[must_use]
+pub fn qemu() -> Recipe {
+    Recipe {
+        finish: String::new(),
+        ..recipe(&[QEMU])
+    }
 }
 
 fn recipe(lists: &[&[&str]]) -> Recipe {

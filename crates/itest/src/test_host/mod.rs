@@ -2,6 +2,9 @@
 
 mod evidence;
 mod make;
+mod vm;
+
+pub use vm::VmHost;
 
 use crate::command;
 use crate::host::Host;
@@ -12,6 +15,7 @@ use std::fs::File;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::Output;
+use std::sync::Arc;
 use std::thread::{panicking, sleep};
 use std::time::{Duration, Instant};
 
@@ -22,7 +26,13 @@ pub fn repository() -> PathBuf {
     crates.ancestors().nth(2).unwrap_or(crates).to_path_buf()
 }
 
-/// A booted host with our package on it. Every test makes its own; they run side by side.
+/// Whether hosts that may be either are to be VM hosts: `BITBUILDER_BED=vm`.
+fn on_vm() -> bool {
+    std::env::var_os("BITBUILDER_BED").is_some_and(|bed| bed == "vm")
+}
+
+/// A booted host with our package on it: a container host, or with `BITBUILDER_BED=vm` in the environment a VM host. Every
+/// test makes its own; they run side by side.
 ///
 /// Whatever goes wrong in a method is a panic at the caller's line: tests say what they expect and no more. Dropped in a test
 /// that passed, the host is destroyed. Dropped in a test that panics, it leaves `target/itest/<name>/` (journal, failed
@@ -49,7 +59,7 @@ pub fn repository() -> PathBuf {
 /// ```
 #[derive(Debug)]
 pub struct TestHost {
-    host: Box<dyn Host>,
+    host: Arc<dyn Host>,
 }
 
 impl TestHost {
@@ -61,7 +71,11 @@ impl TestHost {
     #[must_use]
     #[track_caller]
     pub fn new(name: &str) -> Self {
-        let host = Self::stopped(name);
+        let host = if on_vm() {
+            Self::of(Arc::new(must(make::vm(name))))
+        } else {
+            Self::stopped(name)
+        };
         host.boot();
         host
     }
@@ -73,9 +87,16 @@ impl TestHost {
     #[must_use]
     #[track_caller]
     pub fn stopped(name: &str) -> Self {
-        Self {
-            host: Box::new(must(make::host(name))),
+        if on_vm() {
+            let vm = must(make::vm(name));
+            must(vm.forget_snapshot());
+            return Self::of(Arc::new(vm));
         }
+        Self::of(Arc::new(must(make::container(name))))
+    }
+
+    fn of(host: Arc<dyn Host>) -> Self {
+        Self { host }
     }
 
     /// Name of the host.
@@ -361,7 +382,7 @@ impl Drop for TestHost {
                 Err(error) => eprintln!("{}: no journal: {error:#}", self.name()),
             }
             if std::env::var_os("CI").is_none() {
-                eprintln!("it still runs: cargo xtask --host {} shell", self.name());
+                eprintln!("it still runs: {}", self.host.shell());
                 return;
             }
         }
