@@ -7,16 +7,16 @@ use crate::host::HostError;
 use crate::paths::HostRoot;
 use bitbuilder_core::digest::sha256_parts;
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::{OsStr, OsString};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ffi::OsString;
 use std::fs::{self, DirEntry};
 use std::os::unix::fs::DirEntryExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Files that networkd has read: what is still the same file is not read again, or a reload of a machine with many tenants
 /// would be most of what its simulation takes.
 #[derive(Default)]
-pub(super) struct FilesRead(BTreeMap<OsString, File>);
+pub(super) struct FilesRead(HashMap<OsString, File>);
 
 /// One of them.
 struct File {
@@ -28,22 +28,27 @@ impl FilesRead {
     /// The link that a file is about, when its content has to be looked at.
     fn changed(&mut self, entry: &DirEntry, state: &State) -> Result<Option<String>, HostError> {
         let name = entry.file_name();
-        let known = self.0.get(&name);
-        let known = known.filter(|file| file.inode == entry.ino());
-        if known.is_some_and(|file| state.links.contains_key(&file.link)) {
+        let is = |suffix: &[u8]| name.as_encoded_bytes().ends_with(suffix);
+        let (netdev, network) = (is(b".netdev"), is(b".network"));
+        if !netdev && !network {
+            return Ok(None);
+        }
+        let known = self.0.get(&name).filter(|file| file.inode == entry.ino());
+        if known.is_some_and(|file| network || state.links.contains_key(&file.link)) {
             return Ok(None);
         }
         let path = entry.path();
         let text = fs::read_to_string(&path).map_err(HostError::file(&path))?;
         let link = text.lines().find_map(|line| line.strip_prefix("Name="));
-        if let Some(link) = link {
-            let file = File {
-                inode: entry.ino(),
-                link: link.to_owned(),
-            };
-            self.0.insert(name, file);
-        }
-        Ok(link.map(str::to_owned))
+        let Some(link) = link.map(str::to_owned) else {
+            return Ok(None);
+        };
+        let file = File {
+            inode: entry.ino(),
+            link: link.clone(),
+        };
+        self.0.insert(name, file);
+        Ok((netdev || state.links.contains_key(&link)).then_some(link))
     }
 }
 
@@ -56,14 +61,7 @@ pub(super) fn reload(
 ) -> Result<(), HostError> {
     for entry in fs::read_dir(root.network()).into_iter().flatten() {
         let entry = entry.map_err(HostError::file(&root.network()))?;
-        let name = entry.file_name();
-        let kind = Path::new(&name).extension().and_then(OsStr::to_str);
-        if !matches!(kind, Some("netdev" | "network")) {
-            continue;
-        }
-        if let Some(link) = files.changed(&entry, state)?
-            && (kind == Some("netdev") || state.links.contains_key(&link))
-        {
+        if let Some(link) = files.changed(&entry, state)? {
             let addresses = addresses(root, &link);
             state.links.insert(link, addresses);
         }
