@@ -79,7 +79,11 @@ fn tests() -> Result<()> {
     // All of them, also after one failed.
     let failed = runs.map(|which| {
         let test = ["test", "--quiet", "--locked", "--no-fail-fast"];
-        command::run(repository::cargo().args(test).args(which))
+        let mut cargo = repository::cargo();
+        if let (None, Some(scratch)) = (std::env::var_os("TMPDIR"), setup::scratch()) {
+            cargo.env("TMPDIR", scratch);
+        }
+        command::run(cargo.args(test).args(which))
     });
     failed.into_iter().collect()
 }

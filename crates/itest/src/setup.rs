@@ -15,6 +15,9 @@ pub const TESTS: Programs = &[
     ("sqv", "sqv"),
 ];
 
+/// Room in memory that tests want for their files.
+const SCRATCH_ROOM: u64 = 2 << 30;
+
 /// What the harness starts for container hosts. btrfs, nft and ip come from the bed's own root file system.
 pub const BEDS: Programs = &[
     ("mmdebstrap", "mmdebstrap"),
@@ -83,6 +86,14 @@ pub fn ensure(programs: Programs) -> Result<()> {
             .env("DEBIAN_FRONTEND", "noninteractive"),
     )
     .map(drop)
+}
+
+/// Where tests sync thousands of files without a disk that is waited for, if the machine has the room.
+#[must_use]
+pub fn scratch() -> Option<&'static str> {
+    let memory = "/dev/shm";
+    let state = rustix::fs::statvfs(memory).ok()?;
+    (state.f_bavail.saturating_mul(state.f_frsize) >= SCRATCH_ROOM).then_some(memory)
 }
 
 fn on_path(program: &str) -> bool {
