@@ -17,9 +17,9 @@ use std::sync::mpsc::sync_channel;
 use std::thread;
 
 /// Tenants whose files are read before the first of them is placed; more are worth a second thread.
-const BATCH: usize = 64;
+const BATCH: usize = 16;
 /// Batches that are read ahead.
-const AHEAD: usize = 4;
+const AHEAD: usize = 8;
 const TENANTS: &str = "var/lib/tenants";
 /// Runs the generators again once `/var` is there.
 const DISCOVER: &str = "bitbuilder-discover.service";

@@ -32,6 +32,15 @@ pub trait Watch {
         Ok(None)
     }
 
+    /// Whether a link of this name is there; nothing is known to be missing when nobody can be asked.
+    ///
+    /// # Errors
+    /// When the kernel does not answer.
+    fn has_link(&self, link: &str) -> Result<bool, HostError> {
+        let found = self.interfaces()?;
+        Ok(found.is_none_or(|found| found.get(link).is_some()))
+    }
+
     /// All packet rules, as `nft -j list ruleset` says them; `None` when nobody can be asked.
     ///
     /// # Errors

@@ -47,16 +47,12 @@ pub fn load(host: &dyn Host, id: &Name) -> Result<(), HostError> {
 
 /// Whether a link that was made is not there any more. networkd makes it again at a reload.
 fn is_gone(host: &dyn Host, placed: &Placed) -> Result<bool, HostError> {
-    if placed.links.is_empty() {
-        return Ok(false);
+    for link in &placed.links {
+        if !host.has_link(link)? {
+            return Ok(true);
+        }
     }
-    let found = host.interfaces()?;
-    let gone = |link: &String| {
-        found
-            .as_ref()
-            .is_some_and(|found| found.get(link).is_none())
-    };
-    Ok(placed.links.iter().any(gone))
+    Ok(false)
 }
 
 /// Tells workloads that run the names of the others. A workload sees its table through a bind mount: the file must stay

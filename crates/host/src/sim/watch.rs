@@ -41,6 +41,11 @@ impl Watch for SimHost {
         Ok(Some(Interfaces::new(bridges.chain(ports).collect())))
     }
 
+    fn has_link(&self, link: &str) -> Result<bool, HostError> {
+        self.store
+            .read(|state| state.links.contains_key(link) || state.ports.contains_key(link))
+    }
+
     fn ruleset(&self) -> Result<Option<Vec<u8>>, HostError> {
         let mut objects: Vec<Value> = Vec::new();
         for entry in fs::read_dir(network::listing(&self.root))

@@ -5,6 +5,9 @@ use super::networkd::NETWORKCTL;
 use crate::host::HostError;
 use bitbuilder_core::drift::Link;
 use bitbuilder_core::plan::LinkFix;
+use rustix::io::Errno;
+use rustix::net::netdevice::name_to_index;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -28,6 +31,25 @@ struct Address {
     prefixlen: u8,
     #[serde(default)]
     scope: String,
+}
+
+/// Whether there is one of this name: `SIOCGIFINDEX` of netdevice(7), which any socket answers.
+pub(super) fn exists(link: &str) -> Result<bool, HostError> {
+    let failed = |error: Errno| HostError::Tool {
+        command: format!("SIOCGIFINDEX {link}"),
+        message: error.to_string(),
+    };
+    let socket = socket_with(
+        AddressFamily::UNIX,
+        SocketType::DGRAM,
+        SocketFlags::CLOEXEC,
+        None,
+    );
+    match name_to_index(socket.map_err(failed)?, link) {
+        Ok(_) => Ok(true),
+        Err(Errno::NODEV) => Ok(false),
+        Err(error) => Err(failed(error)),
+    }
 }
 
 /// All of them.
@@ -85,6 +107,12 @@ pub(super) fn fix(fixes: &[LinkFix]) -> Result<(), HostError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_link_is_there_or_not() {
+        assert!(exists("lo").unwrap());
+        assert!(!exists("bb-none").unwrap());
+    }
 
     #[test]
     fn reads_links_with_their_addresses() {

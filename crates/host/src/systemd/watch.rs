@@ -26,6 +26,11 @@ impl Watch for SystemdHost {
         links::read().map(Interfaces::new).map(Some)
     }
 
+    /// A host has a link for each workload: to ask for all of them takes longer than to look for one.
+    fn has_link(&self, link: &str) -> Result<bool, HostError> {
+        links::exists(link)
+    }
+
     fn ruleset(&self) -> Result<Option<Vec<u8>>, HostError> {
         nftables::list().map(Some)
     }
