@@ -12,6 +12,7 @@ mod link;
 mod links;
 mod manager;
 mod networkd;
+mod shared;
 mod watch;
 mod witness;
 
@@ -115,7 +116,7 @@ impl Host for SystemdHost {
     }
 
     fn reload_network(&self, wait_for: &[String]) -> Result<(), HostError> {
-        networkd::reload(wait_for)
+        networkd::reload(&self.root, wait_for)
     }
 
     fn delete_links(&self, links: &[String]) -> Result<(), HostError> {

@@ -1,5 +1,6 @@
 //! networkd, through networkctl(1) of systemd 257 or later.
 
+use super::shared;
 use crate::host::HostError;
 use crate::paths::HostRoot;
 use crate::tool::Tool;
@@ -14,17 +15,18 @@ pub(super) const NETWORKCTL: Tool = Tool {
 
 /// Links are there after some ten milliseconds; a loaded machine takes longer.
 const LIMIT: Duration = Duration::from_secs(30);
-/// Between two looks.
+/// Between two looks, at first. Each look is a process, and a hundred tenants that start at once look each for its own.
 const POLL: Duration = Duration::from_millis(20);
+const LONGEST_POLL: Duration = Duration::from_millis(320);
 
 /// Makes networkd read its files and waits until every link of `wait_for` exists and is set up.
-pub(super) fn reload(wait_for: &[String]) -> Result<(), HostError> {
-    read_files()?;
+pub(super) fn reload(root: &HostRoot, wait_for: &[String]) -> Result<(), HostError> {
+    shared::run(&root.runtime().join("networkd.reload"), read_files)?;
     settle(wait_for)
 }
 
-/// Many tenants start at once, and networkd refuses a second reload while one goes on. That one may have begun before our
-/// files were there, so ours has to be taken too.
+/// networkd refuses a second reload while one goes on, whoever asked for that. It may have begun before our files were there,
+/// so ours has to be taken too.
 fn read_files() -> Result<(), HostError> {
     let arguments = ["--no-ask-password", "reload"];
     let deadline = Instant::now() + LIMIT;
@@ -48,6 +50,7 @@ fn is_busy(said: &str) -> bool {
 /// Waits until every link of `wait_for` exists and is set up.
 pub(super) fn settle(wait_for: &[String]) -> Result<(), HostError> {
     let deadline = Instant::now() + LIMIT;
+    let mut pause = POLL;
     loop {
         let waiting = unsettled(wait_for)?;
         if waiting.is_empty() {
@@ -57,7 +60,8 @@ pub(super) fn settle(wait_for: &[String]) -> Result<(), HostError> {
             let what = format!("waiting for networkd to set up {}", waiting.join(", "));
             return Err(HostError::Timeout(what));
         }
-        thread::sleep(POLL);
+        thread::sleep(pause);
+        pause = (2 * pause).min(LONGEST_POLL);
     }
 }
 
