@@ -1,9 +1,9 @@
 //! `infrastructure/config.yaml` and `infrastructure/resource-limits.yaml`.
 
+use super::checks::at_least;
 use super::decode::{At, Cx, Table, words, written};
 use super::facts::Facts;
 use super::metadata::{ResourcesDoc, resources};
-use super::policy::at_least;
 use super::value;
 use crate::finding::Origin;
 use crate::model::{Infrastructure, InfrastructureManager, Millis, Name, Resources};

@@ -8,6 +8,7 @@
 //! document first, then from the root of the repository.
 
 mod access;
+mod checks;
 mod container;
 mod cycles;
 mod decode;

@@ -1,5 +1,6 @@
 //! `.gitops/config.yaml`: rules for the whole host, with defaults for what is not written.
 
+use super::checks::{at_least, https, private4, unique_local};
 use super::decode::{At, Cx, Table, Written, word, words, written};
 use super::facts::Facts;
 use super::node::Node;
@@ -340,19 +341,6 @@ fn sync(doc: &SyncDoc, sync: &mut Sync, cx: &mut Cx<'_>) {
         .map_or(sync.jitter, |jitter| jitter.value);
 }
 
-/// Reports a duration that is too short to be meant.
-pub(crate) fn at_least(duration: &At<Millis>, least: u64, text: &str, cx: &mut Cx<'_>) {
-    if duration.value.0 < least {
-        let message = format!("a duration of at least {text} is expected here");
-        cx.error_help(
-            duration.span,
-            "duration",
-            message,
-            format!("write `{text}` or more"),
-        );
-    }
-}
-
 /// How commits are verified, from policy or registry.
 pub(crate) fn verify(doc: VerifyDoc, cx: &mut Cx<'_>) -> Verify {
     verification(doc.commits, doc.signers, doc.span, cx)
@@ -446,40 +434,6 @@ fn pools(doc: PoolsDoc, pools: &mut Pools, cx: &mut Cx<'_>) {
     }
 }
 
-/// Reports an IPv4 network that is not private: machines of the Internet would become unreachable.
-pub(crate) fn private4(subnet: Subnet4, span: Span, cx: &mut Cx<'_>) {
-    let private = [
-        ([10, 0, 0, 0], 8),
-        ([172, 16, 0, 0], 12),
-        ([192, 168, 0, 0], 16),
-        ([100, 64, 0, 0], 10),
-    ];
-    let fits = private.iter().any(|(address, prefix)| {
-        subnet.prefix >= *prefix
-            && Subnet4::containing(Ipv4Addr::from(*address), *prefix).contains(subnet.address)
-    });
-    if !fits {
-        cx.error_help(
-            span,
-            "public-subnet",
-            format!("`{subnet}` is not a private network"),
-            "take it from 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 or 100.64.0.0/10".to_owned(),
-        );
-    }
-}
-
-/// Reports an IPv6 network that is not unique local, RFC 4193.
-pub(crate) fn unique_local(address: Ipv6Addr, span: Span, cx: &mut Cx<'_>) {
-    if address.segments()[0] & 0xfe00 != 0xfc00 {
-        cx.error_help(
-            span,
-            "public-subnet",
-            format!("`{address}` is not in a unique local network"),
-            "take it from fd00::/8".to_owned(),
-        );
-    }
-}
-
 /// Those who are told, each once.
 fn notifications(docs: Vec<NotificationDoc>, cx: &mut Cx<'_>) -> Vec<Receiver> {
     let mut receivers: Vec<Receiver> = Vec::new();
@@ -537,26 +491,6 @@ fn notification(doc: NotificationDoc, cx: &mut Cx<'_>) -> Option<Receiver> {
         target,
         events: events.map(|event| event.value).collect(),
     })
-}
-
-/// Reports a URL that is not https with a host.
-pub(crate) fn https(url: &At<Line>, rule: &str, cx: &mut Cx<'_>) -> Option<()> {
-    let text = url.value.0.as_str();
-    let host = text
-        .strip_prefix("https://")
-        .and_then(|rest| rest.split('/').next());
-    let plain = !text.contains(|c: char| c.is_whitespace() || c == '"' || c == '\\');
-    if plain && host.is_some_and(|host| !host.is_empty() && !host.contains('@')) {
-        return Some(());
-    }
-    let help = "write `https://host/path`, without a user name or password".to_owned();
-    cx.error_help(
-        url.span,
-        rule,
-        format!("`{text}` is not a usable URL"),
-        help,
-    );
-    None
 }
 
 fn template(name: &At<String>, doc: TemplateDoc, cx: &mut Cx<'_>) -> Option<TemplateSource> {

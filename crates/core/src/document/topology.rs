@@ -1,8 +1,8 @@
 //! `network/topology.yaml`: networks, published ports, peerings.
 
+use super::checks::{private4, unique_local};
 use super::decode::{At, Cx, Table, written};
 use super::facts::Facts;
-use super::policy::{private4, unique_local};
 use super::scalar::{IfName, Int, OrOff, Port, Subnet6};
 use super::source::Span;
 use super::value;

@@ -1,7 +1,7 @@
 //! WireGuard peers, in the topology and in `network/wireguard/*.yaml`.
 
+use super::checks::at_least;
 use super::decode::{At, Cx, written};
-use super::policy::at_least;
 use super::scalar::{AnySubnet, HostPort, WireguardKey};
 use crate::model::{Millis, Name, NetworkDetails, Topology, WireguardPeer};
 use std::collections::BTreeSet;

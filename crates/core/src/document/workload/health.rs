@@ -1,8 +1,8 @@
 //! `health`: what is asked, and when.
 
+use crate::document::checks::at_least;
 use crate::document::decode::{At, Cx, written};
 use crate::document::facts::Facts;
-use crate::document::policy::at_least;
 use crate::document::scalar::{Argument, Int, Line, Port, RepoPath};
 use crate::model::{Check, Health, Millis};
 

@@ -1,8 +1,8 @@
 //! `image`: where a root file system comes from.
 
+use crate::document::checks::https;
 use crate::document::decode::{At, Cx, words, written};
 use crate::document::facts::Facts;
-use crate::document::policy::https;
 use crate::document::scalar::{Line, RepoPath, Sha256};
 use crate::finding::Origin;
 use crate::model::{Image, ImageSource, ImageVerify, Name};
