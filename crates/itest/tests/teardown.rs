@@ -19,7 +19,7 @@ files() {
     \( -path /var/lib/bitbuilder/system -o -path /var/lib/bitbuilder/git/system.git -o -path /var/log/journal \
        -o -path /run/log -o -path /run/systemd/journal -o -path /run/systemd/units -o -path /run/systemd/propagate \
        -o -path /run/credentials -o -path /run/systemd/transient -o -path /root/push -o -path /var/tmp -o -path /run/udev \
-       -o -path /run/systemd/netif -o -path /var/cache -o -path /run/dbus -o -path /run/systemd/sessions -o -path /run/netns \
+       -o -path /run/systemd/netif -o -path '/var/lib/tenants/other/containers/*/upper/var/log' -o -path /var/cache -o -path /run/dbus -o -path /run/systemd/sessions -o -path /run/netns \
        -o -path '/run/systemd/generator*' -o -path /var/lib/systemd/timers \
        -o -path "/var/lib/bitbuilder/audit*" -o -name events.jsonl -o -name system.json -o -name accepted.json -o -name tenants.json -o -name lock -o -name rest.json \
        -o -name drift.json -o -path /run/bitbuilder/booted -o -path /run/bitbuilder/counted -o -path /run/bitbuilder/networkd.reload -o -name '*.seqnum' -o -name random-seed -o -name timesync -o -name clock \) -prune -o "$@"
