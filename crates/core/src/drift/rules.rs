@@ -167,7 +167,7 @@ fn normal_set(set: &mut Value) {
 fn normal_rule(rule: &mut Value) {
     if let Some(Value::Array(expressions)) = rule.get_mut("expr") {
         let all = Value::Array(expressions.clone()).to_string();
-        expressions.retain(|one| !is_implied(one, &all));
+        expressions.retain(|one| !is_implied(one, &all) && one.get("counter").is_none());
         expressions.iter_mut().for_each(normal);
     }
 }

@@ -19,6 +19,8 @@ pub(super) struct Expected<'a> {
     pub(super) registration: &'a Registration,
     pub(super) templates: &'a Templates,
     pub(super) uid_base: u32,
+    /// The tenant's number.
+    pub(super) number: u32,
     pub(super) ports: Vec<(String, u16)>,
     pub(super) networks: Vec<&'a NetworkAllocation>,
     pub(super) machines: Vec<Machine<'a>>,
@@ -71,6 +73,7 @@ impl<'a> Expected<'a> {
             registration: bounds.registration,
             templates: bounds.templates,
             uid_base: allocation.uid_base,
+            number: allocation.number,
             ports: ports
                 .map(|(protocol, port)| (protocol.to_string(), *port))
                 .collect(),

@@ -13,6 +13,8 @@ pub(super) struct Scene<'a> {
     pub(super) tenant: &'a DesiredTenant,
     /// Host uid (and gid) of the tenant's root.
     pub(super) uid_base: u32,
+    /// Conntrack zone: the tenant's number, which is below 65,536 as there are only so many ranges of uids.
+    pub(super) zone: u32,
     /// Its networks that are bridges.
     pub(super) bridges: Vec<Bridge<'a>>,
     pub(super) workloads: Vec<Placed<'a>>,
@@ -90,6 +92,7 @@ impl<'a> Scene<'a> {
         Ok(Self {
             tenant,
             uid_base: allocation.uid_base,
+            zone: allocation.number,
             bridges,
             workloads,
             origin: Origin::file("metadata.json"),

@@ -654,7 +654,9 @@ fn packet_rules_are_about_own_packets() {
         rule("inet", "rules", r#"[{"jump":{"target":"inbound"}}]"#),
         rule("inet", "rules", r#"[{"mangle":{"key":{"meta":{"key":"mark"}},"value":1}}]"#),
         rule("inet", "rules", r#"[{"log":{"prefix":"sshd: "}}]"#),
-        rule("inet", "rules", r#"[{"log":{"prefix":"bb-shop: ","group":5}}]"#),
+        rule("inet", "rules", r#"[{"log":{"prefix":"bb-shop web.yaml:1: ","group":5}}]"#),
+        rule("inet", "rules", r#"[{"log":{"prefix":"bb-shop\nsshd: "}}]"#),
+        rule("inet", "rules", r#"[{"counter":"another's"}]"#),
         rule("inet", "dstnat", r#"[{"dnat":{"family":"ip","addr":"172.20.16.3","port":80}}]"#),
         rule("inet", "srcnat", r#"[{"masquerade":null}]"#),
         rule("bridge", "antispoof", r#"[{"accept":null}]"#),
@@ -684,8 +686,12 @@ fn packet_rules_are_about_own_packets() {
         ),
         (r#""v1-db-0","172.20.17.2""#, r#""v1-db-0","172.20.17.3""#),
         (
-            r#""right":48059}},{"drop":null}"#,
-            r#""right":48058}},{"drop":null}"#,
+            r#""right":48059}},{"counter":null},{"drop":null}"#,
+            r#""right":48058}},{"counter":null},{"drop":null}"#,
+        ),
+        (
+            r#""dir":"original"}},"value":1}"#,
+            r#""dir":"original"}},"value":2}"#,
         ),
         (r#""right":8080}"#, r#""right":22}"#),
         (

@@ -78,10 +78,28 @@ pub(super) fn is_filter(rule: &Rule, log: &str) -> bool {
         };
         object.iter().all(|(key, value)| match key.as_str() {
             "match" | "accept" | "drop" | "reject" | "limit" => true,
-            "log" => *value == json!({"prefix": log}),
+            "log" => is_prefix(value, log),
             _ => false,
         })
     })
+}
+
+/// Whether log lines begin with `log` and stay lines.
+fn is_prefix(value: &Value, log: &str) -> bool {
+    let prefix = value["prefix"].as_str().unwrap_or_default();
+    *value == json!({"prefix": prefix})
+        && prefix.starts_with(log)
+        && prefix.len() < 128
+        && !prefix.contains(char::is_control)
+}
+
+/// Connections that the tenant begins are in its own zone.
+pub(super) fn zone(expected: &Expected<'_>) -> Vec<Rule> {
+    let key = json!({"ct": {"key": "zone", "dir": "original"}});
+    vec![vec![
+        meta_is("iifname", "@links"),
+        json!({"mangle": {"key": key, "value": expected.number}}),
+    ]]
 }
 
 /// From the tenant to the host: answers, DHCP and neighbour discovery, and nothing that the tenant's own rules open.
@@ -211,6 +229,10 @@ pub(super) fn antispoof() -> Vec<Rule> {
     vec![
         not_from("@ports"),
         vec![is_not(concat(field("ether", "saddr")), "@macs"), drop()],
+        vec![
+            is(field("ether", "type"), json!({"set": ["8021q", "8021ad"]})),
+            drop(),
+        ],
         with(
             arp(),
             vec![is(concat(field("arp", "saddr ip")), "@ipv4"), accept()],
@@ -225,14 +247,9 @@ pub(super) fn antispoof() -> Vec<Rule> {
             is(field("udp", "dport"), 67),
             accept(),
         ],
-        vec![is(field("udp", "sport"), 67), drop()],
+        vec![is(field("udp", "sport"), json!({"set": [67, 547]})), drop()],
         vec![is(concat(field("ip", "saddr")), "@ipv4"), accept()],
         vec![kind(&["nd-router-advert", "nd-redirect"]), drop()],
-        vec![
-            is(field("ip6", "nexthdr"), "udp"),
-            is(field("udp", "sport"), 547),
-            drop(),
-        ],
         vec![
             kind(&["nd-neighbor-advert"]),
             is_not(concat(field("icmpv6", "taddr")), "@ipv6"),

@@ -114,6 +114,7 @@ fn inet(expected: &Expected<'_>, table: &Table, wrong: &mut Vec<String>) {
         }
     }
     let hooks = [
+        ("zone", ("filter", "prerouting", -300)),
         ("input", ("filter", "input", 0)),
         ("forward", ("filter", "forward", 0)),
         ("output", ("filter", "output", 0)),
@@ -127,12 +128,14 @@ fn inet(expected: &Expected<'_>, table: &Table, wrong: &mut Vec<String>) {
             wrong.push(format!("chain `{chain}` is not as it must be"));
         }
     };
-    let log = format!("bb-{}: ", expected.id);
+    let log = format!("bb-{} ", expected.id);
     let own = |rule: &Vec<Value>| guards::is_filter(rule, &log);
     require(guards::input(expected, table.rules("input"), &log), "input");
     require(table.hooks.contains_key("input"), "input");
     require(table.rules("forward") == guards::forward(), "forward");
     require(table.hooks.contains_key("forward"), "forward");
+    require(table.rules("zone") == guards::zone(expected), "zone");
+    require(table.hooks.contains_key("zone"), "zone");
     require(table.rules("inbound") == guards::inbound(), "inbound");
     require(table.rules("outbound") == guards::outbound(), "outbound");
     require(guards::between(expected, table.rules("between")), "between");
@@ -170,7 +173,7 @@ fn bridge(expected: &Expected<'_>, table: &Table, wrong: &mut Vec<String>) {
         ("forward", ("filter", "forward", 0)),
     ];
     table.check_hooks(&hooks, &[], wrong);
-    let log = format!("bb-{}: ", expected.id);
+    let log = format!("bb-{} ", expected.id);
     let own = |rule: &Vec<Value>| guards::is_filter(rule, &log);
     if table.rules("antispoof") != guards::antispoof() || !table.hooks.contains_key("antispoof") {
         wrong.push("chain `antispoof` is not as it must be".into());

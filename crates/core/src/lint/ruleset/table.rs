@@ -1,6 +1,6 @@
 //! Reads a transaction in libnftables-json(5) into tables; what is not expected there is not taken.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Type, hook and priority of a chain that the kernel calls.
@@ -104,7 +104,9 @@ impl Table {
 
     fn take_rule(&mut self, body: &Map<String, Value>) -> Option<()> {
         keys(body, &["family", "table", "chain", "expr", "comment"])?;
-        let expressions = body.get("expr")?.as_array()?.clone();
+        let mut expressions = body.get("expr")?.as_array()?.clone();
+        // Counting changes nothing.
+        expressions.retain(|expression| *expression != json!({"counter": null}));
         let chain = text(body, "chain")?.to_owned();
         self.rules.entry(chain).or_default().push(expressions);
         Some(())

@@ -26,6 +26,19 @@ pub(super) fn rules(scene: &Scene<'_>, table: &mut Table<'_>) {
         vec![is_not(mac, json!("@macs")), drop()],
     );
 
+    // The kernel puts a tag aside before it looks at a frame, and rules about addresses would not see it.
+    table.rule(
+        CHAIN,
+        "VLAN tags",
+        vec![
+            is(
+                field("ether", "type"),
+                any_of(&[json!("8021q"), json!("8021ad")]),
+            ),
+            drop(),
+        ],
+    );
+
     let arp = [
         is(field("arp", "htype"), json!(1)),
         is(field("arp", "ptype"), json!("ip")),
@@ -51,7 +64,10 @@ pub(super) fn rules(scene: &Scene<'_>, table: &mut Table<'_>) {
     table.rule(
         CHAIN,
         "only the host answers DHCP",
-        vec![is(field("udp", "sport"), json!(67)), drop()],
+        vec![
+            is(field("udp", "sport"), any_of(&[json!(67), json!(547)])),
+            drop(),
+        ],
     );
     table.rule(
         CHAIN,
@@ -71,15 +87,6 @@ fn ipv6(table: &mut Table<'_>, own: impl Fn(&str, Value) -> Value) {
         CHAIN,
         "only the host is a router",
         vec![kind(&["nd-router-advert", "nd-redirect"]), drop()],
-    );
-    table.rule(
-        CHAIN,
-        "only the host answers DHCPv6",
-        vec![
-            is(field("ip6", "nexthdr"), json!("udp")),
-            is(field("udp", "sport"), json!(547)),
-            drop(),
-        ],
     );
     let target = concat(&[meta("iifname"), field("icmpv6", "taddr")]);
     table.rule(

@@ -9,6 +9,9 @@ use crate::render::names::TENANT_LINK_GROUP;
 use crate::render::scene::Scene;
 use serde_json::{Value, json};
 
+/// Before the kernel looks for the connection of a packet: priority raw of nft(8).
+const RAW: i32 = -300;
+
 pub(super) fn rules(scene: &Scene<'_>, table: &mut Table<'_>) {
     table.set("links", json!("ifname"), super::bridges(scene));
     let nat = scene
@@ -21,6 +24,21 @@ pub(super) fn rules(scene: &Scene<'_>, table: &mut Table<'_>) {
     input(scene, table);
     forward(scene, table);
     policy::routed(scene, table);
+    zone(scene, table);
+}
+
+/// Connections that the tenant begins are its own: what another's have for addresses and ports is no matter. Their
+/// answers come from links of everybody, so they are not of this zone (`ct original zone`).
+fn zone(scene: &Scene<'_>, table: &mut Table<'_>) {
+    table.hook("zone", "filter", "prerouting", RAW);
+    table.rule(
+        "zone",
+        "the tenant's own connections",
+        vec![
+            is(meta("iifname"), json!("@links")),
+            json!({"mangle": {"key": {"ct": {"key": "zone", "dir": "original"}}, "value": scene.zone}}),
+        ],
+    );
 }
 
 fn input(scene: &Scene<'_>, table: &mut Table<'_>) {

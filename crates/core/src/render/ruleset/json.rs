@@ -1,9 +1,12 @@
 //! Pieces of libnftables-json(5).
 
+use crate::finding::Origin;
 use serde_json::{Value, json};
 
 /// Longest comment of a rule, NFTNL_UDATA_COMMENT_MAXLEN less its NUL.
 const COMMENT_MAX: usize = 127;
+/// Longest prefix of a log line, NF_LOG_PREFIXLEN less its NUL.
+const PREFIX_MAX: usize = 127;
 
 /// A table in the making.
 pub(super) struct Table<'a> {
@@ -38,11 +41,6 @@ impl<'a> Table<'a> {
             .collect()
     }
 
-    /// Name of the table, for log lines.
-    pub(super) fn name(&self) -> &str {
-        self.name
-    }
-
     /// A set of `kind`, left out when it would be empty unless rules refer to it: nft wants no empty element list.
     pub(super) fn set(&mut self, name: &str, kind: Value, elements: Vec<Value>) {
         let mut set = json!({
@@ -69,25 +67,43 @@ impl<'a> Table<'a> {
         }}}));
     }
 
-    /// A rule at the end of `chain`.
-    pub(super) fn rule(&mut self, chain: &str, comment: &str, expressions: Vec<Value>) {
+    /// A rule at the end of `chain`. What is refused is counted; others count what they say.
+    pub(super) fn rule(&mut self, chain: &str, comment: &str, mut expressions: Vec<Value>) {
+        let refuses = |last: &Value| *last == drop() || last.get("reject").is_some();
+        if expressions.last().is_some_and(refuses) {
+            expressions.insert(expressions.len() - 1, counter());
+        }
         let mut rule = json!({
             "family": self.family, "table": self.name, "chain": chain, "expr": expressions,
         });
         if !comment.is_empty() {
-            rule["comment"] = json!(shortened(comment));
+            rule["comment"] = json!(shortened(comment, COMMENT_MAX));
         }
         self.rules.push(json!({"add": {"rule": rule}}));
     }
 }
 
-/// The end of a comment tells more than its beginning: directories come first.
-fn shortened(comment: &str) -> String {
-    let clean: String = comment
+/// What a rule that a person wrote is called: its file and line.
+pub(super) fn place(origin: &Origin) -> String {
+    format!("{}:{}", origin.file, origin.line)
+}
+
+/// Logs as `table` what the rule at `place` decides on, at most ten times a second.
+pub(super) fn log(table: &Table<'_>, place: &str) -> [Value; 2] {
+    let (table, rest) = (table.name, PREFIX_MAX - table.name.len() - " : ".len());
+    [
+        json!({"limit": {"rate": 10, "per": "second"}}),
+        json!({"log": {"prefix": format!("{table} {}: ", shortened(place, rest))}}),
+    ]
+}
+
+/// The end of a place tells more than its beginning: directories come first.
+fn shortened(text: &str, most: usize) -> String {
+    let clean: String = text
         .chars()
         .filter(|c| !c.is_control() && *c != '"')
         .collect();
-    let mut start = clean.len().saturating_sub(COMMENT_MAX);
+    let mut start = clean.len().saturating_sub(most);
     while !clean.is_char_boundary(start) {
         start += 1;
     }
@@ -139,6 +155,11 @@ pub(super) fn drop() -> Value {
     json!({"drop": null})
 }
 
+/// Packets and bytes that came to this place of a rule.
+pub(super) fn counter() -> Value {
+    json!({"counter": null})
+}
+
 pub(super) fn jump(chain: &str) -> Value {
     json!({"jump": {"target": chain}})
 }
@@ -149,13 +170,28 @@ mod tests {
 
     #[test]
     fn a_long_comment_keeps_its_end() {
-        let comment = shortened(&format!("{}web.yaml", "d/".repeat(100)));
+        let comment = shortened(&format!("{}web.yaml", "d/".repeat(100)), COMMENT_MAX);
         assert_eq!(comment.len(), COMMENT_MAX);
         assert!(comment.ends_with("/web.yaml"));
     }
 
     #[test]
+    fn a_log_line_says_whose_rule_of_which_line_it_is() {
+        let table = Table::new("inet", "bb-shop");
+        let [_, said] = log(&table, "network/firewall/web.yaml:7");
+        assert_eq!(
+            said["log"]["prefix"],
+            "bb-shop network/firewall/web.yaml:7: "
+        );
+        let [_, said] = log(&table, &format!("{}:7", "d/".repeat(100)));
+        assert_eq!(
+            said["log"]["prefix"].as_str().map(str::len),
+            Some(PREFIX_MAX)
+        );
+    }
+
+    #[test]
     fn a_comment_cannot_break_out() {
-        assert_eq!(shortened("a\"b\nc"), "abc");
+        assert_eq!(shortened("a\"b\nc", COMMENT_MAX), "abc");
     }
 }

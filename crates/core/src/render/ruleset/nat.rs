@@ -1,6 +1,6 @@
 //! Published ports and masquerading.
 
-use super::json::{Table, field, is, is_not, meta, published};
+use super::json::{Table, counter, field, is, is_not, meta, place, published};
 use crate::model::Publish;
 use crate::render::names::TENANT_LINK_GROUP;
 use crate::render::scene::{Port, Scene};
@@ -25,7 +25,7 @@ pub(super) fn rules(scene: &Scene<'_>, table: &mut Table<'_>) {
 
 fn publish_port(publish: &Publish, port: &Port<'_>, table: &mut Table<'_>) {
     let protocol = publish.protocol.to_string();
-    let comment = format!("{}: {protocol}/{}", publish.origin.file, publish.port);
+    let comment = format!("{}: {protocol}/{}", place(&publish.origin), publish.port);
     let local = || {
         is(
             json!({"fib": {"result": "type", "flags": ["daddr"]}}),
@@ -43,6 +43,7 @@ fn publish_port(publish: &Publish, port: &Port<'_>, table: &mut Table<'_>) {
         rule.extend([
             local(),
             is(field(&protocol, "dport"), json!(publish.port)),
+            counter(),
             json!({"dnat": {"family": family, "addr": address, "port": publish.to_port}}),
         ]);
         table.rule(chain, &comment, rule);
@@ -82,7 +83,7 @@ fn masquerade(scene: &Scene<'_>, table: &mut Table<'_>) {
     }
     for bridge in scene.bridges.iter().filter(|bridge| bridge.network.nat) {
         let network = bridge.network;
-        let comment = format!("{}: {}", network.origin.file, network.name);
+        let comment = format!("{}: {}", place(&network.origin), network.name);
         let subnet = bridge.allocated.subnet;
         let prefix = json!({"prefix": {"addr": subnet.address, "len": subnet.prefix}});
         table.rule(

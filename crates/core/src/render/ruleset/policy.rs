@@ -5,7 +5,7 @@
 //! and a rule that accepts other protocols accepts their answers too. `reject` drops there, because the kernel
 //! cannot answer from that place. The host's own connections to its tenant are only met by rules from `host`.
 
-use super::json::{Table, accept, any_of, drop, field, is, is_not, meta};
+use super::json::{Table, accept, any_of, counter, drop, field, is, is_not, log, meta, place};
 use crate::model::{Endpoint, FirewallAction, FirewallRule, Name, Protocol};
 use crate::render::scene::Scene;
 use serde_json::{Value, json};
@@ -117,8 +117,8 @@ pub(super) fn bridged(scene: &Scene<'_>, table: &mut Table<'_>) {
             );
             for mut matches in back {
                 matches.extend(transport(rule, "sport"));
-                matches.push(accept());
-                table.rule(chain, &rule.origin.file, matches);
+                matches.extend([counter(), accept()]);
+                table.rule(chain, &place(&rule.origin), matches);
             }
         }
     }
@@ -132,12 +132,14 @@ fn add(
     answer: bool,
 ) {
     matches.extend(transport(rule, "dport"));
-    let comment = &rule.origin.file;
+    let comment = place(&rule.origin);
     if rule.log {
         let mut logged = matches.clone();
-        logged.push(json!({"limit": {"rate": 10, "per": "second"}}));
-        logged.push(json!({"log": {"prefix": format!("{}: ", table.name())}}));
-        table.rule(chain, comment, logged);
+        logged.extend(log(table, &comment));
+        table.rule(chain, &comment, logged);
+    }
+    if rule.action == FirewallAction::Accept {
+        matches.push(counter());
     }
     matches.push(match rule.action {
         FirewallAction::Accept => accept(),
@@ -146,7 +148,7 @@ fn add(
         }
         FirewallAction::Drop | FirewallAction::Reject => drop(),
     });
-    table.rule(chain, comment, matches);
+    table.rule(chain, &comment, matches);
 }
 
 /// Protocol and ports; in answers the ports are the sender's.
