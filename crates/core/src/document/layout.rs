@@ -273,6 +273,10 @@ fn tenant_place(
             seen,
         ),
         ["network", "firewall" | "wireguard", name] if name.ends_with(".yaml") => {}
+        // A preshared key in ciphertext, which a peer refers to.
+        ["network", "wireguard", name] if name.ends_with(".psk") => {
+            found.unclaimed.push(path.to_owned());
+        }
         ["network", "firewall" | "wireguard", name] => {
             let stem = name.split('.').next().unwrap_or(name);
             let message = format!(

@@ -115,7 +115,7 @@ fn network(repository: &mut Repository<'_>, facts: &mut Facts<'_>) -> Topology {
     facts.learn(&topology);
     for path in yaml_files(facts.tree, "network/wireguard/") {
         let read = |doc: WireguardDoc, cx: &mut Cx<'_>| {
-            more_peers(doc, &mut topology, cx);
+            more_peers(doc, &mut topology, facts, cx);
             Some(())
         };
         repository.document(path, read);

@@ -8,7 +8,8 @@ use super::source::Span;
 use super::value;
 use super::wireguard::{PeerDoc, peers};
 use crate::model::{
-    Auto, Name, Network, NetworkDetails, NetworkMode, Peering, Protocol, Publish, Subnet4, Topology,
+    Auto, MTU_IPV6, Name, Network, NetworkDetails, NetworkMode, Peering, Protocol, Publish,
+    Subnet4, Topology,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -55,8 +56,10 @@ written! {
         optional "remotes" remotes: Vec<At<IpAddr>>,
         /// vlan: its id.
         optional "id" id: Int<1, 4094>,
-        /// vlan, vxlan: link of the host below it.
+        /// vlan, vxlan: link of the host below it; vxlan: or a network of mode wireguard.
         optional "parent" parent: IfName,
+        /// wireguard, vxlan: bytes of the largest packet; computed by default.
+        optional "mtu" mtu: Int<576, 9200>,
     }
 }
 
@@ -96,7 +99,7 @@ pub(crate) fn topology(doc: TopologyDoc, facts: &mut Facts<'_>, cx: &mut Cx<'_>)
         {
             overlap(*subnet, *span, &name.value, &mut subnets, cx);
         }
-        topology.networks.extend(network(&name, doc, cx));
+        topology.networks.extend(network(&name, doc, facts, cx));
     }
     facts.learn(&topology);
     let mut seen = BTreeMap::new();
@@ -152,7 +155,12 @@ fn overlap(
     }
 }
 
-fn network(name: &At<String>, doc: NetworkDoc, cx: &mut Cx<'_>) -> Option<Network> {
+fn network(
+    name: &At<String>,
+    doc: NetworkDoc,
+    facts: &mut Facts<'_>,
+    cx: &mut Cx<'_>,
+) -> Option<Network> {
     let origin = cx.origin(name.span);
     let checked = super::key_name(name, cx);
     if RESERVED.contains(&name.value.as_str()) {
@@ -175,7 +183,8 @@ fn network(name: &At<String>, doc: NetworkDoc, cx: &mut Cx<'_>) -> Option<Networ
         .as_ref()
         .map_or(Auto::Auto, |subnet| subnet.value);
     let (dhcp, dns, nat) = (doc.dhcp.clone(), doc.dns.clone(), doc.nat.clone());
-    let details = details(doc, mode, name, cx)?;
+    let mtu = mtu(&doc, ipv6.is_some(), cx);
+    let details = details(doc, mode, mtu, name, facts, cx)?;
     Some(Network {
         origin,
         name: checked?,
@@ -221,6 +230,11 @@ fn foreign_keys(doc: &NetworkDoc, mode: NetworkMode, cx: &mut Cx<'_>) {
             doc.parent.as_ref().map(|at| at.span),
             [Vlan, Vxlan],
         ),
+        (
+            "mtu",
+            doc.mtu.as_ref().map(|at| at.span),
+            [Wireguard, Vxlan],
+        ),
     ];
     for (key, span, modes) in keys {
         let Some(span) = span else { continue };
@@ -259,10 +273,23 @@ fn ipv6(doc: &NetworkDoc, cx: &mut Cx<'_>) -> Option<Auto<Ipv6Addr>> {
     }
 }
 
+/// The written size; IPv6 does not work below 1280 bytes, RFC 8200.
+fn mtu(doc: &NetworkDoc, ipv6: bool, cx: &mut Cx<'_>) -> Option<u16> {
+    let At { value, span } = doc.mtu.as_ref()?;
+    if ipv6 && value.0 < u64::from(MTU_IPV6) {
+        let message = format!("`mtu: {}` is too small for IPv6", value.0);
+        let help = format!("write {MTU_IPV6} or more, or `ipv6: off`");
+        cx.error_help(*span, "mtu-too-small", message, help);
+    }
+    u16::try_from(value.0).ok()
+}
+
 fn details(
     doc: NetworkDoc,
     mode: NetworkMode,
+    mtu: Option<u16>,
     name: &At<String>,
+    facts: &mut Facts<'_>,
     cx: &mut Cx<'_>,
 ) -> Option<NetworkDetails> {
     let clean = doc.clean;
@@ -273,7 +300,8 @@ fn details(
                 Some(Auto::Value(port)) => Auto::Value(port.port()),
                 _ => Auto::Auto,
             },
-            peers: peers(doc.peers.map(|list| list.value), cx),
+            peers: peers(doc.peers.map(|list| list.value), facts, cx),
+            mtu,
         },
         NetworkMode::Vxlan => {
             far_ends(doc.group.as_ref(), doc.remotes.as_ref(), name, cx);
@@ -290,6 +318,7 @@ fn details(
                     .map(|ip| ip.value)
                     .collect(),
                 parent,
+                mtu,
             }
         }
         NetworkMode::Vlan => {
@@ -348,6 +377,27 @@ fn far_ends(
             );
         }
         _ => {}
+    }
+    stations(remotes, cx);
+}
+
+/// Each of the other ends is one station, and all of them speak the same protocol.
+fn stations(remotes: Option<&At<Vec<At<IpAddr>>>>, cx: &mut Cx<'_>) {
+    let remotes = remotes.map_or(&[][..], |list| &list.value);
+    for (index, At { value, span }) in remotes.iter().enumerate() {
+        let loopback = value.to_canonical().is_loopback();
+        let problem = if value.is_multicast() || value.is_unspecified() || loopback {
+            "is not the address of another host"
+        } else if remotes[..index].iter().any(|other| other.value == *value) {
+            "is there already"
+        } else if value.is_ipv4() != remotes[0].value.is_ipv4() {
+            "is of another protocol than the first one"
+        } else {
+            continue;
+        };
+        let help = "write the addresses of the other hosts, each once, all IPv4 or all IPv6";
+        let message = format!("`{value}` {problem}");
+        cx.error_help(*span, "vxlan-ends", message, help.to_owned());
     }
 }
 

@@ -2,9 +2,13 @@
 
 use super::checks::at_least;
 use super::decode::{At, Cx, written};
-use super::scalar::{AnySubnet, HostPort, WireguardKey};
+use super::facts::Facts;
+use super::scalar::{AnySubnet, HostPort, RepoPath, WireguardKey};
+use super::workload::{CredentialDoc, is_ciphertext};
 use crate::model::{Millis, Name, NetworkDetails, Topology, WireguardPeer};
+use crate::tree::Entry;
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 written! {
     /// A WireGuard peer.
@@ -19,6 +23,8 @@ written! {
         required "allowedIPs" allowed_ips: Vec<At<AnySubnet>>,
         /// Keepalive; none by default.
         optional "keepalive" keepalive: Millis,
+        /// A key that both sides have beside their own, in ciphertext.
+        optional "presharedKey" preshared_key: CredentialDoc,
     }
 }
 
@@ -33,10 +39,14 @@ written! {
 }
 
 /// The peers of a list.
-pub(crate) fn peers(docs: Option<Vec<PeerDoc>>, cx: &mut Cx<'_>) -> Vec<WireguardPeer> {
+pub(crate) fn peers(
+    docs: Option<Vec<PeerDoc>>,
+    facts: &mut Facts<'_>,
+    cx: &mut Cx<'_>,
+) -> Vec<WireguardPeer> {
     let (mut peers, mut taken) = (Vec::new(), Taken::default());
     for doc in docs.into_iter().flatten() {
-        add(doc, &mut peers, &mut taken, cx);
+        add(doc, &mut peers, &mut taken, facts, cx);
     }
     peers
 }
@@ -46,26 +56,41 @@ pub(crate) fn peers(docs: Option<Vec<PeerDoc>>, cx: &mut Cx<'_>) -> Vec<Wireguar
 struct Taken {
     names: BTreeSet<Name>,
     keys: BTreeSet<String>,
-    networks: BTreeSet<String>,
+    /// Networks and whose they are.
+    networks: Vec<(String, Name)>,
 }
 
 impl Taken {
     fn of(peers: &[WireguardPeer]) -> Self {
+        let networks = peers.iter().flat_map(|peer| {
+            let of_peer = |network: &String| (network.clone(), peer.name.clone());
+            peer.allowed_ips.iter().map(of_peer)
+        });
         Self {
             names: peers.iter().map(|peer| peer.name.clone()).collect(),
             keys: peers.iter().map(|peer| peer.public_key.clone()).collect(),
-            networks: peers
-                .iter()
-                .flat_map(|peer| peer.allowed_ips.clone())
-                .collect(),
+            networks: networks.collect(),
         }
     }
 }
 
-fn add(doc: PeerDoc, peers: &mut Vec<WireguardPeer>, taken: &mut Taken, cx: &mut Cx<'_>) {
+fn add(
+    doc: PeerDoc,
+    peers: &mut Vec<WireguardPeer>,
+    taken: &mut Taken,
+    facts: &mut Facts<'_>,
+    cx: &mut Cx<'_>,
+) {
     if let Some(keepalive) = &doc.keepalive {
         at_least(keepalive, 1000, "1s", cx);
+        if keepalive.value.0 > 65_535_000 {
+            let message = "a peer is kept alive at least every 65535s";
+            let help = "write `25s`, or leave it out".to_owned();
+            cx.error_help(keepalive.span, "duration", message, help);
+        }
     }
+    let secret = doc.preshared_key.and_then(|doc| doc.value.encrypted);
+    let preshared_key = secret.and_then(|file| ciphertext(&file, facts, cx));
     let (Some(name), Some(key), Some(allowed)) = (doc.name, doc.public_key, doc.allowed_ips) else {
         return;
     };
@@ -82,12 +107,24 @@ fn add(doc: PeerDoc, peers: &mut Vec<WireguardPeer>, taken: &mut Taken, cx: &mut
     if !taken.keys.insert(key.value.0.clone()) {
         cx.error_help(key.span, "duplicate-peer", twice("this key"), help());
     }
+    if allowed.value.is_empty() {
+        let message = format!("nothing is behind peer `{}`", name.value);
+        let help = "write the networks that it may send from and is sent to".to_owned();
+        cx.error_help(allowed.span, "empty-list", message, help);
+    }
     let mut allowed_ips = Vec::new();
     for network in allowed.value {
-        if !taken.networks.insert(network.value.0.clone()) {
-            let what = format!("network {}", network.value.0);
-            cx.error_help(network.span, "duplicate-peer", twice(&what), help());
+        let clash = taken
+            .networks
+            .iter()
+            .find(|(other, _)| clash(other, &network.value.0));
+        if let Some((other, owner)) = clash {
+            let message = format!("{} overlaps {other} of peer `{owner}`", network.value.0);
+            let help = "an address is behind one peer; write smaller networks".to_owned();
+            cx.error_help(network.span, "peer-overlap", message, help);
         }
+        let owner = (network.value.0.clone(), name.value.clone());
+        taken.networks.push(owner);
         allowed_ips.push(network.value.0);
     }
     peers.push(WireguardPeer {
@@ -97,11 +134,61 @@ fn add(doc: PeerDoc, peers: &mut Vec<WireguardPeer>, taken: &mut Taken, cx: &mut
         endpoint: doc.endpoint.map(|endpoint| endpoint.value.0),
         allowed_ips,
         keepalive: doc.keepalive.map(|keepalive| keepalive.value),
+        preshared_key,
     });
 }
 
+/// Whether two networks, `address/prefix`, want the same packets. What is behind nobody else may be behind one of them:
+/// 0.0.0.0/0 overlaps only itself.
+fn clash(one: &str, other: &str) -> bool {
+    let (Some(one), Some(other)) = (parts(one), parts(other)) else {
+        return false;
+    };
+    one == other || (one.1.min(other.1) > 0 && overlap(one, other))
+}
+
+fn parts(text: &str) -> Option<(IpAddr, u8)> {
+    let (address, prefix) = text.split_once('/')?;
+    Some((address.parse().ok()?, prefix.parse().ok()?))
+}
+
+/// Whether two networks share an address.
+fn overlap(one: (IpAddr, u8), other: (IpAddr, u8)) -> bool {
+    let bits = |address| match address {
+        // Both families begin at the highest bit.
+        IpAddr::V4(address) => u128::from(u32::from(address)) << 96,
+        IpAddr::V6(address) => u128::from(address),
+    };
+    let prefix = u32::from(one.1.min(other.1));
+    let differ = bits(one.0) ^ bits(other.0);
+    one.0.is_ipv4() == other.0.is_ipv4() && differ.leading_zeros() >= prefix
+}
+
+/// What systemd-creds printed, without white space.
+fn ciphertext(file: &At<RepoPath>, facts: &mut Facts<'_>, cx: &mut Cx<'_>) -> Option<String> {
+    let path = facts.file(file, cx)?;
+    let text = match facts.tree.entries.get(&path) {
+        Some(Entry::File(blob)) if is_ciphertext(&path, facts) => blob.content.as_deref(),
+        _ => None,
+    };
+    if text.is_none() {
+        let message = format!("`{path}` is not the output of systemd-creds");
+        let help = format!(
+            "run `wg genpsk | systemd-creds encrypt --name=wireguard.TENANT.NETWORK.PEER - {path}` on the host"
+        );
+        cx.error_help(file.span, "plain-credential", message, help);
+    }
+    let text = String::from_utf8_lossy(text?).into_owned();
+    Some(text.split_whitespace().collect())
+}
+
 /// Adds the peers of one file to the network they belong to.
-pub(crate) fn more_peers(doc: WireguardDoc, topology: &mut Topology, cx: &mut Cx<'_>) {
+pub(crate) fn more_peers(
+    doc: WireguardDoc,
+    topology: &mut Topology,
+    facts: &mut Facts<'_>,
+    cx: &mut Cx<'_>,
+) {
     let stem = cx.file().rsplit('/').next().unwrap_or_default();
     let stem = stem.split('.').next().unwrap_or_default();
     let (name, span) = match &doc.network {
@@ -118,7 +205,7 @@ pub(crate) fn more_peers(doc: WireguardDoc, topology: &mut Topology, cx: &mut Cx
     if let Some(peers) = found {
         let mut taken = Taken::of(peers);
         for doc in doc.peers.into_iter().flat_map(|list| list.value) {
-            add(doc, peers, &mut taken, cx);
+            add(doc, peers, &mut taken, facts, cx);
         }
         return;
     }

@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+/// Bytes that a link must carry at once for IPv6, RFC 8200.
+pub const MTU_IPV6: u16 = 1280;
+
 /// How a network carries packets.
 #[derive(
     Debug,
@@ -186,6 +189,8 @@ pub enum NetworkDetails {
         listen_port: Auto<u16>,
         /// Peers, also those of `network/wireguard/`.
         peers: Vec<WireguardPeer>,
+        /// Bytes of the largest packet, where it is written.
+        mtu: Option<u16>,
     },
     /// VXLAN.
     Vxlan {
@@ -195,8 +200,10 @@ pub enum NetworkDetails {
         group: Option<IpAddr>,
         /// Static remotes.
         remotes: Vec<IpAddr>,
-        /// Underlying link.
+        /// Underlying link: one of the host, or a network of mode wireguard.
         parent: Option<String>,
+        /// Bytes of the largest packet, where it is written.
+        mtu: Option<u16>,
     },
     /// VLAN.
     Vlan {
@@ -222,6 +229,8 @@ pub struct WireguardPeer {
     pub allowed_ips: Vec<String>,
     /// Keepalive.
     pub keepalive: Option<Millis>,
+    /// A key beside the others: ciphertext of systemd-creds, base64.
+    pub preshared_key: Option<String>,
 }
 
 /// A published port.

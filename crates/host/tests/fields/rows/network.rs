@@ -7,6 +7,9 @@ const FILE: &str = "network/topology.yaml";
 const RULES: &str = "network/firewall/10-shop.yaml";
 const PEERS: &str = "network/wireguard/office.yaml";
 const KEY: &str = "gN65BkIKy1eCE9pP1wdc8ROUtkHLF2PfAqYdyYBz6EA=";
+const SECRET: &str = "network/wireguard/office.psk";
+/// What the simulated host takes for the ciphertext of a key.
+const CIPHERTEXT: &str = "RnBDeWh3czljeHdXb1Y0eEVMdGZKdmpKTit6UVZSUElTbGxSV2dlb3BWRT0K\nAAAAAAAA";
 
 pub(super) fn rows() -> Vec<Row> {
     [topology(), left_out(), traffic(), firewall(), wireguard()].concat()
@@ -85,6 +88,14 @@ fn left_out() -> Vec<Row> {
             json!("50s"),
             office,
         ),
+        set(
+            "networks.*.peers[].presharedKey.encrypted",
+            "/networks/office/peers/0/presharedKey",
+            json!({ "encrypted": SECRET }),
+            office,
+        )
+        .write(SECRET, CIPHERTEXT),
+        set("networks.*.mtu", "/networks/wide/mtu", json!(1400), wide),
         set(
             "networks.*.vni",
             "/networks/wide/vni",
@@ -167,5 +178,11 @@ fn wireguard() -> Vec<Row> {
             json!(["10.99.0.9/32"]),
         ),
         set("peers[].keepalive", "/peers/0/keepalive", json!("50s")),
+        set(
+            "peers[].presharedKey.encrypted",
+            "/peers/0/presharedKey",
+            json!({ "encrypted": SECRET }),
+        )
+        .write(SECRET, CIPHERTEXT),
     ]
 }
