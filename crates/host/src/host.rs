@@ -106,6 +106,12 @@ pub trait Host: Watch + Send + core::marker::Sync {
     /// When networkd refuses or a link does not appear in time.
     fn reload_network(&self, wait_for: &[String]) -> Result<(), HostError>;
 
+    /// Makes links that networkd cannot make: one transaction for `ip -batch`.
+    ///
+    /// # Errors
+    /// The message of ip(8), for example that the link below is not there.
+    fn make_links(&self, batch: &str) -> Result<(), HostError>;
+
     /// Removes links that no file describes any more; a link that does not exist counts as removed.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! Machine names, links and addresses of a tenant's workloads.
 
 use super::taken::Taken;
-use super::{InterfaceAllocation, MachineAllocation, TenantAllocation, names};
+use super::{InterfaceAllocation, MachineAllocation, NetworkAllocation, TenantAllocation, names};
 use crate::desired::{DesiredTenant, DesiredWorkload};
 use crate::finding::Finding;
 use crate::model::{Attachment, Name, Subnet4};
@@ -93,7 +93,8 @@ impl<'a> Pass<'a> {
         let mut addresses = HashMap::new();
         let mut macs = HashMap::new();
         let networks = allocation.networks.values();
-        let mut links: HashSet<_> = networks.map(|network| network.link.clone()).collect();
+        let links = networks.flat_map(NetworkAllocation::links);
+        let mut links: HashSet<_> = links.map(str::to_owned).collect();
         for (workload, machine) in &allocation.machines {
             for (network, interface) in &machine.interfaces {
                 let key = (workload.clone(), network.clone());
@@ -131,9 +132,9 @@ impl<'a> Pass<'a> {
         let Some(network) = self.allocation.networks.get(&key.1) else {
             return;
         };
-        let subnet = network.subnet;
         if let Some(address) = attachment.address {
-            self.claim_address(&key, address, subnet, attachment);
+            let network = network.clone();
+            self.claim_address(&key, address, &network, attachment);
         }
         if let Some(mac) = &attachment.mac {
             self.claim_mac(key, mac, attachment);
@@ -144,7 +145,7 @@ impl<'a> Pass<'a> {
         &mut self,
         key: &Key,
         address: Ipv4Addr,
-        subnet: Subnet4,
+        network: &NetworkAllocation,
         attachment: &Attachment,
     ) {
         let place = (key.1.clone(), address);
@@ -153,7 +154,7 @@ impl<'a> Pass<'a> {
             .get(&place)
             .filter(|name| **name != key.0)
             .cloned();
-        if let Err((rule, message)) = self.written_address(key, address, subnet, holder.as_ref()) {
+        if let Err((rule, message)) = self.written_address(key, address, network, holder.as_ref()) {
             return self.refuse(attachment, rule, message);
         }
         if let Some(holder) = holder {
@@ -167,21 +168,21 @@ impl<'a> Pass<'a> {
         &self,
         key: &Key,
         address: Ipv4Addr,
-        subnet: Subnet4,
+        allocated: &NetworkAllocation,
         holder: Option<&Name>,
     ) -> Result<(), (&'static str, String)> {
-        let network = &key.1;
+        let (network, subnet) = (&key.1, allocated.subnet);
         if !subnet.contains(address) {
             return Err((
                 "address-outside-subnet",
                 format!("address {address} is outside {subnet}, the subnet of network `{network}`"),
             ));
         }
-        if !usable(subnet).contains(&u32::from(address)) {
+        if !is_usable(allocated, address) {
             return Err((
                 "address-reserved",
                 format!(
-                    "address {address} is the network's, the host's or the broadcast address of {subnet}"
+                    "address {address} is the network's, the router's, the host's or the broadcast address of {subnet}"
                 ),
             ));
         }
@@ -242,15 +243,18 @@ impl<'a> Pass<'a> {
         let Some(network) = self.allocation.networks.get(&key.1) else {
             return;
         };
-        let subnet = network.subnet;
+        let network = network.clone();
         let own = self
             .allocation
             .machines
             .get(&key.0)
             .and_then(|machine| machine.interfaces.get(&key.1))
             .cloned();
-        let Some(address) = self.address(&key, own.as_ref(), subnet) else {
-            let message = format!("no address is left in {subnet} of network `{}`", key.1);
+        let Some(address) = self.address(&key, own.as_ref(), &network) else {
+            let message = format!(
+                "no address is left in {} of network `{}`",
+                network.subnet, key.1
+            );
             return self.refuse(attachment, "pool-exhausted", message);
         };
         let interface = InterfaceAllocation {
@@ -289,20 +293,20 @@ impl<'a> Pass<'a> {
         &mut self,
         key: &Key,
         own: Option<&InterfaceAllocation>,
-        subnet: Subnet4,
+        network: &NetworkAllocation,
     ) -> Option<Ipv4Addr> {
         if let Some(address) = self.claimed.get(key) {
             return Some(*address);
         }
         let mine = |address: Ipv4Addr| {
-            usable(subnet).contains(&u32::from(address))
+            is_usable(network, address)
                 && self.addresses.get(&(key.1.clone(), address)) == Some(&key.0)
         };
         if let Some(own) = own.filter(|own| mine(own.address)) {
             return Some(own.address);
         }
-        let hosts = usable(subnet);
-        let first = u32::from(subnet.address) + FIRST_ADDRESS;
+        let hosts = usable(network.subnet);
+        let first = u32::from(network.subnet.address) + FIRST_ADDRESS;
         let start = if hosts.contains(&first) {
             first
         } else {
@@ -311,7 +315,7 @@ impl<'a> Pass<'a> {
         let cursor = *self.cursors.get(&key.1).unwrap_or(&start);
         let address = (cursor..hosts.end).find(|address| {
             let address = Ipv4Addr::from(*address);
-            !self.addresses.contains_key(&(key.1.clone(), address))
+            is_usable(network, address) && !self.addresses.contains_key(&(key.1.clone(), address))
         })?;
         self.cursors.insert(key.1.clone(), address + 1);
         let address = Ipv4Addr::from(address);
@@ -319,6 +323,14 @@ impl<'a> Pass<'a> {
             .insert((key.1.clone(), address), key.0.clone());
         Some(address)
     }
+}
+
+/// Whether a machine may have `address`: nobody who forwards packets has it.
+fn is_usable(network: &NetworkAllocation, address: Ipv4Addr) -> bool {
+    let mut forwarders = [network.gateway(), network.foreign_router()]
+        .into_iter()
+        .flatten();
+    usable(network.subnet).contains(&u32::from(address)) && !forwarders.any(|own| own == address)
 }
 
 /// Addresses that a machine may have: not the network's, the host's (the first) or the broadcast one.

@@ -9,10 +9,12 @@ mod taken;
 #[cfg(test)]
 mod tests;
 mod unmet;
+mod uplink;
 
 pub use assign::{allocate, assign};
 pub use lifecycle::{count, expire, release};
 pub use unmet::unmet;
+pub use uplink::{Uplink, Vrf};
 
 use crate::model::{Name, Protocol, Subnet4};
 use serde::{Deserialize, Serialize};
@@ -86,12 +88,39 @@ pub struct NetworkAllocation {
     pub subnet: Subnet4,
     /// IPv6 /64; the host has `::1` of it.
     pub ipv6: Option<Ipv6Addr>,
+    /// What takes its packets out of this host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uplink: Option<Uplink>,
+    /// The routing domain that it is in, when it is not the host's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vrf: Option<Vrf>,
 }
 
 impl NetworkAllocation {
-    /// Address of the host on this network.
+    /// Address of the host on this network: the first one that is no router's.
     pub fn gateway(&self) -> Option<Ipv4Addr> {
-        self.subnet.nth(1)
+        let first = self.subnet.nth(1);
+        match self.foreign_router() {
+            Some(router) if Some(router) == first => self.subnet.nth(2),
+            _ => first,
+        }
+    }
+
+    /// The router of this network when it is not the host.
+    pub fn foreign_router(&self) -> Option<Ipv4Addr> {
+        match self.uplink {
+            Some(Uplink::Vlan { router, .. }) => router,
+            None => None,
+        }
+    }
+
+    /// Names of the links of the host that make up this network, its bridge first.
+    pub fn links(&self) -> impl Iterator<Item = &str> {
+        let uplink = self.uplink.as_ref().map(Uplink::link);
+        let vrf = self.vrf.as_ref().map(|vrf| vrf.link.as_str());
+        [Some(self.link.as_str()), uplink, vrf]
+            .into_iter()
+            .flatten()
     }
 }
 

@@ -19,26 +19,30 @@ pub(super) fn bridge(
     wanted: Option<&str>,
     free: impl Fn(&str) -> bool,
 ) -> String {
-    let plain = if network.as_str() == "default" {
-        format!("br-{tenant}")
-    } else {
-        format!("br-{tenant}-{network}")
-    };
     wanted
-        .map(str::to_owned)
-        .filter(|name| is_bridge(name))
-        .into_iter()
-        .chain([plain.clone()])
-        .find(|name| name.len() <= LINK_MAX && free(name))
-        .unwrap_or_else(|| {
-            hashed(
-                &plain,
-                LINK_MAX,
-                LINK_HASH,
-                &["bridge", tenant.as_str(), network.as_str()],
-                free,
-            )
-        })
+        .filter(|name| is_bridge(name) && free(name))
+        .map_or_else(|| device("br", tenant, network, &free), str::to_owned)
+}
+
+/// A link of `network` of the kind that `prefix` says.
+pub(super) fn device(
+    prefix: &str,
+    tenant: &Name,
+    network: &Name,
+    free: impl Fn(&str) -> bool,
+) -> String {
+    let plain = if network.as_str() == "default" {
+        format!("{prefix}-{tenant}")
+    } else {
+        format!("{prefix}-{tenant}-{network}")
+    };
+    if plain.len() <= LINK_MAX && free(&plain) {
+        return plain;
+    }
+    // The name of the kind is part of allocations that are kept.
+    let kind = if prefix == "br" { "bridge" } else { prefix };
+    let parts = [kind, tenant.as_str(), network.as_str()];
+    hashed(&plain, LINK_MAX, LINK_HASH, &parts, free)
 }
 
 /// The host end of the link of `machine` in `network`; `first` tells whether it is its first link.

@@ -1,7 +1,7 @@
 //! Links and subnets of a tenant's networks.
 
 use super::taken::{Taken, upper_half};
-use super::{NetworkAllocation, TenantAllocation, names};
+use super::{NetworkAllocation, TenantAllocation, names, uplink};
 use crate::desired::DesiredTenant;
 use crate::finding::Finding;
 use crate::model::{Auto, Name, Network, Pools, Subnet4};
@@ -23,6 +23,7 @@ pub(super) fn assign(
     findings: &mut Vec<Finding>,
 ) {
     drop_unused_in_the_way(allocation, tenant);
+    free_uplinks(allocation, tenant);
     let (written, chosen): (Vec<_>, Vec<_>) = tenant
         .networks
         .iter()
@@ -47,6 +48,15 @@ fn drop_unused_in_the_way(allocation: &mut TenantAllocation, tenant: &DesiredTen
                 Auto::Auto => false,
             })
     });
+}
+
+/// What a network that is no longer declared had of a trunk is free for others.
+fn free_uplinks(allocation: &mut TenantAllocation, tenant: &DesiredTenant) {
+    for (name, kept) in &mut allocation.networks {
+        if !tenant.networks.iter().any(|network| network.name == *name) {
+            kept.uplink = None;
+        }
+    }
 }
 
 fn network_allocation(
@@ -83,7 +93,13 @@ fn network_allocation(
         },
         |own| own.link.clone(),
     );
-    Ok(NetworkAllocation { link, subnet, ipv6 })
+    Ok(NetworkAllocation {
+        uplink: uplink::uplink(network, tenant, own, taken, allocation)?,
+        vrf: uplink::vrf(network, tenant, own, taken, allocation),
+        link,
+        subnet,
+        ipv6,
+    })
 }
 
 /// What the tenant itself has apart from one network.
@@ -108,7 +124,7 @@ impl<'a> OwnOthers<'a> {
             .flat_map(|machine| machine.interfaces.values());
         Self {
             links: networks()
-                .map(|network| network.link.as_str())
+                .flat_map(NetworkAllocation::links)
                 .chain(interfaces.map(|interface| interface.link.as_str()))
                 .collect(),
             subnets: networks().map(|network| network.subnet).collect(),

@@ -1,6 +1,6 @@
 //! What the other tenants have, indexed for look-ups.
 
-use super::{Allocations, TenantAllocation};
+use super::{Allocations, TenantAllocation, Uplink};
 use crate::model::{Name, Protocol, Subnet4};
 use std::collections::{BTreeSet, HashSet};
 
@@ -15,6 +15,10 @@ pub(super) struct Taken<'a> {
     /// Upper 64 bits of the IPv6 networks.
     pub(super) ipv6: BTreeSet<u64>,
     pub(super) ports: BTreeSet<(Protocol, u16)>,
+    /// Trunk links and VLAN ids.
+    pub(super) vlans: BTreeSet<(&'a str, u16)>,
+    /// Routing tables.
+    pub(super) tables: BTreeSet<u32>,
 }
 
 impl<'a> Taken<'a> {
@@ -33,7 +37,12 @@ impl<'a> Taken<'a> {
         self.numbers.insert(allocation.number);
         self.ports.extend(&allocation.ports);
         for network in allocation.networks.values() {
-            self.links.insert(&network.link);
+            self.links.extend(network.links());
+            self.tables
+                .extend(network.vrf.as_ref().map(|vrf| vrf.table));
+            if let Some(Uplink::Vlan { parent, id, .. }) = &network.uplink {
+                self.vlans.insert((parent, *id));
+            }
             self.subnets.push(network.subnet);
             self.ipv6.extend(network.ipv6.map(upper_half));
         }

@@ -56,6 +56,8 @@ written! {
         optional "remotes" remotes: Vec<At<IpAddr>>,
         /// vlan: its id.
         optional "id" id: Int<1, 4094>,
+        /// vlan: address of its router in `subnet`; the host is the router by default.
+        optional "gateway" gateway: IpAddr,
         /// vlan, vxlan: link of the host below it; vxlan: or a network of mode wireguard.
         optional "parent" parent: IfName,
         /// wireguard, vxlan: bytes of the largest packet; computed by default.
@@ -226,6 +228,11 @@ fn foreign_keys(doc: &NetworkDoc, mode: NetworkMode, cx: &mut Cx<'_>) {
         ),
         ("id", doc.id.as_ref().map(|at| at.span), [Vlan, Vlan]),
         (
+            "gateway",
+            doc.gateway.as_ref().map(|at| at.span),
+            [Vlan, Vlan],
+        ),
+        (
             "parent",
             doc.parent.as_ref().map(|at| at.span),
             [Vlan, Vxlan],
@@ -322,6 +329,7 @@ fn details(
             }
         }
         NetworkMode::Vlan => {
+            let router = router(doc.gateway.as_ref(), doc.subnet.as_ref(), cx);
             let id = doc.id.map(|id| u16::try_from(id.value.0).unwrap_or(1));
             let (Some(id), Some(parent)) = (id, parent) else {
                 if !clean {
@@ -335,10 +343,46 @@ fn details(
                 cx.error_help(name.span, "missing-key", message, help);
                 return None;
             };
-            NetworkDetails::Vlan { id, parent }
+            NetworkDetails::Vlan { id, parent, router }
         }
         _ => NetworkDetails::Plain,
     })
+}
+
+/// The router of a VLAN: a machine can only reach one of its own subnet.
+fn router(
+    gateway: Option<&At<IpAddr>>,
+    subnet: Option<&At<Auto<Subnet4>>>,
+    cx: &mut Cx<'_>,
+) -> Option<Ipv4Addr> {
+    let gateway = gateway?;
+    let subnet = match subnet.map(|subnet| subnet.value) {
+        Some(Auto::Value(subnet)) => subnet,
+        _ => {
+            let message = "a `gateway` needs the `subnet` that it is in";
+            let help = "add `subnet: 10.64.7.0/24`, that of the VLAN".to_owned();
+            cx.error_help(gateway.span, "missing-key", message, help);
+            return None;
+        }
+    };
+    match gateway.value {
+        IpAddr::V4(address) if is_host_of(subnet, address) => Some(address),
+        address => {
+            let message = format!("gateway `{address}` is no address of a router in `{subnet}`");
+            let example = subnet.nth(1).unwrap_or(subnet.address);
+            let help = format!("write an address of that subnet, as {example}");
+            cx.error_help(gateway.span, "gateway-unreachable", message, help);
+            None
+        }
+    }
+}
+
+/// Whether `address` is in `subnet` and neither its own nor its broadcast address.
+fn is_host_of(subnet: Subnet4, address: Ipv4Addr) -> bool {
+    let next = u32::from(address).checked_add(1).map(Ipv4Addr::from);
+    subnet.contains(address)
+        && address != subnet.address
+        && next.is_some_and(|next| subnet.contains(next))
 }
 
 /// Where a VXLAN leads to: a multicast group or a list of remotes.

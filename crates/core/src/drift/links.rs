@@ -44,7 +44,7 @@ impl Interfaces {
 /// What links a tenant has.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ExpectedLinks {
-    /// Its bridges.
+    /// Its bridges, their uplinks and routing domains.
     pub bridges: Vec<Bridge>,
     /// Ports of workloads that run.
     pub ports: Vec<Port>,
@@ -52,13 +52,16 @@ pub struct ExpectedLinks {
     pub known: BTreeSet<String>,
 }
 
-/// A bridge.
+/// A link that networkd sets up: a bridge, the uplink of one, a routing domain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bridge {
     /// Its name.
     pub link: String,
     /// The host's addresses on it.
     pub addresses: BTreeSet<String>,
+    /// The bridge or routing domain that it is part of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub master: Option<String>,
 }
 
 /// The host end of a workload's interface.
@@ -106,13 +109,27 @@ fn bridge(wanted: &Bridge, found: Option<&Link>) -> Option<Item> {
         return Some(item(
             name,
             How::Missing,
-            "a bridge",
+            "a link",
             "nothing",
             Remedy::Network,
         ));
     };
     if !found.up {
         return Some(item(name, How::Down, "up", "down", Remedy::Reconfigure));
+    }
+    if wanted.master != found.master {
+        let of = |master: &Option<String>| match master {
+            Some(master) => format!("part of {master}"),
+            None => "part of nothing".to_owned(),
+        };
+        let (expected, seen) = (of(&wanted.master), of(&found.master));
+        return Some(item(
+            name,
+            How::Changed,
+            &expected,
+            &seen,
+            Remedy::Reconfigure,
+        ));
     }
     let list = |addresses: &BTreeSet<String>| match addresses.len() {
         0 => "no address".to_owned(),

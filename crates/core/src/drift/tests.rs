@@ -164,6 +164,7 @@ fn links_that_are_gone_down_renamed_or_nobodys() {
         bridges: vec![Bridge {
             link: "br-shop".into(),
             addresses: addresses(&["10.64.0.1/24"]),
+            master: None,
         }],
         ports: vec![Port {
             link: "v1-web-0".into(),

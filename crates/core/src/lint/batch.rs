@@ -112,7 +112,11 @@ fn is_ipv4(own: &Interface<'_>, address: &str) -> bool {
 }
 
 fn is_gateway(own: &Interface<'_>, address: &str) -> bool {
-    let ipv4 = own.network.gateway().map(|gateway| gateway.to_string());
+    let router = own
+        .network
+        .foreign_router()
+        .or_else(|| own.network.gateway());
+    let ipv4 = router.map(|router| router.to_string());
     let ipv6 = own.network.ipv6.map(|prefix| gateway6(prefix).to_string());
     ipv4.as_deref() == Some(address) || ipv6.as_deref() == Some(address)
 }

@@ -1,7 +1,7 @@
 //! Names and numbers that a tenant's artefacts may mention, from its allocation alone.
 
 use super::Bounds;
-use crate::allocate::{InterfaceAllocation, NetworkAllocation};
+use crate::allocate::{InterfaceAllocation, NetworkAllocation, Vrf};
 use crate::artefact::UnitKind;
 use crate::desired::Templates;
 use crate::digest::sha256;
@@ -143,6 +143,27 @@ impl<'a> Expected<'a> {
             .iter()
             .find(|network| network.link == link)
             .copied()
+    }
+
+    /// The allocation whose uplink this is.
+    pub(super) fn uplink(&self, link: &str) -> Option<&'a NetworkAllocation> {
+        let uplink = |network: &NetworkAllocation| {
+            let uplink = network.uplink.as_ref();
+            uplink.is_some_and(|uplink| uplink.link() == link)
+        };
+        self.networks
+            .iter()
+            .find(|network| uplink(network))
+            .copied()
+    }
+
+    /// The routing domain of this name.
+    pub(super) fn vrf(&self, link: &str) -> Option<&'a Vrf> {
+        let mut vrfs = self
+            .networks
+            .iter()
+            .filter_map(|network| network.vrf.as_ref());
+        vrfs.find(|vrf| vrf.link == link)
     }
 
     pub(super) fn interfaces(&self) -> impl Iterator<Item = &Interface<'a>> {

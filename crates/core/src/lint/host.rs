@@ -1,6 +1,6 @@
 //! All tenants of the host: what is one's is nobody else's.
 
-use crate::allocate::{Allocations, TenantAllocation};
+use crate::allocate::{Allocations, TenantAllocation, Uplink};
 use crate::finding::{Finding, Origin};
 use crate::model::{Name, Subnet4};
 use std::collections::BTreeMap;
@@ -45,7 +45,18 @@ impl<'a> Seen<'a> {
             self.take("port", format!("{protocol}/{port}"), id);
         }
         for network in tenant.networks.values() {
-            self.link(&network.link, id);
+            for link in network.links() {
+                self.link(link, id);
+            }
+            if let Some(vrf) = &network.vrf {
+                self.take("routing table", vrf.table, id);
+            }
+            if let Some(Uplink::Vlan {
+                parent, id: vlan, ..
+            }) = &network.uplink
+            {
+                self.take("VLAN", format!("{vlan} of {parent}"), id);
+            }
             self.subnets.push((network.subnet, id));
             if let Some(prefix) = network.ipv6 {
                 self.take("IPv6 network", u128::from(prefix) >> 64, id);

@@ -22,6 +22,7 @@ mod network;
 mod ruleset;
 mod set;
 mod unit;
+mod uplink;
 
 pub use host::host;
 
@@ -68,6 +69,7 @@ pub fn check(artefacts: &Artefacts, bounds: &Bounds<'_>) -> Vec<Finding> {
         mount::check(&mut lint);
         network::check(&mut lint);
         batch::check(&mut lint);
+        uplink::check(&mut lint);
         ruleset::check(&mut lint);
         health::check(&mut lint);
     }

@@ -1,8 +1,8 @@
 //! Files of networkd: the tenant's bridges and the host ends of its links, and only they.
 
-use super::Lint;
 use super::expected::{GROUP, gateway, gateway6};
 use super::unit::{each, settings};
+use super::{Lint, uplink};
 use crate::allocate::NetworkAllocation;
 use crate::unitfile::read::Assignment;
 use std::collections::BTreeSet;
@@ -20,8 +20,19 @@ pub(super) fn check(lint: &mut Lint<'_>) {
                 bridge(lint, path, &settings, network);
                 leases(lint, path, &settings);
             }
-            (None, _) => ports(lint, path, &settings),
+            (None, _) => other(lint, path, &settings, link),
         }
+    }
+}
+
+/// What is neither a bridge nor made by networkd alone.
+fn other(lint: &mut Lint<'_>, path: &str, settings: &[Assignment<'_>], link: &str) {
+    if let Some(vrf) = lint.expected.vrf(link) {
+        uplink::vrf(lint, path, settings, vrf);
+    } else if let Some(network) = lint.expected.uplink(link) {
+        uplink::configuration(lint, path, settings, network, link);
+    } else {
+        ports(lint, path, settings);
     }
 }
 
@@ -38,7 +49,13 @@ fn device(lint: &mut Lint<'_>, path: &str, settings: &[Assignment<'_>], link: &s
 }
 
 /// A `[Match]` without a name would match every link of the host.
-fn once(lint: &mut Lint<'_>, path: &str, settings: &[Assignment<'_>], section: &str, key: &str) {
+pub(super) fn once(
+    lint: &mut Lint<'_>,
+    path: &str,
+    settings: &[Assignment<'_>],
+    section: &str,
+    key: &str,
+) {
     let its = settings
         .iter()
         .filter(|setting| setting.section == section && setting.key == key);
@@ -70,6 +87,8 @@ fn bridge(
     let addresses: BTreeSet<String> = machines()
         .map(|own| own.allocated.address.to_string())
         .collect();
+    let vrf = network.vrf.as_ref().map(|vrf| vrf.link.as_str());
+    let router = network.foreign_router().map(|router| router.to_string());
     let prefix6 = network.ipv6.map(|prefix| format!("{prefix}/64"));
     each(lint, path, settings, |_, s| {
         let value = s.value;
@@ -79,6 +98,9 @@ fn bridge(
             ("Link", "Group") => value == GROUP.to_string(),
             ("Link", "RequiredForOnline") => value == "no",
             ("Network", "Address") => Some(value) == own4.as_deref(),
+            ("Network", "VRF") => Some(value) == vrf,
+            ("DHCPServer", "Router") => Some(value) == router.as_deref(),
+            ("IPv6SendRA", "RouterLifetimeSec") => value == "0",
             ("Address", "Address") => Some(value) == own6.as_deref(),
             ("Address", "DuplicateAddressDetection") => value == "none",
             (
@@ -104,6 +126,9 @@ fn bridge(
     });
     once(lint, path, settings, "Match", "Name");
     once(lint, path, settings, "Link", "Group");
+    if vrf.is_some() {
+        once(lint, path, settings, "Network", "VRF");
+    }
 }
 
 /// Every address is leased once, to one machine.

@@ -115,6 +115,7 @@ fn mode(expected: &Expected<'_>, path: &str) -> Option<u32> {
         "mounts" => expected.kind(rest) == Some(UnitKind::Mount),
         "network" => is_network_file(expected, rest),
         "nftables" => rest == "ruleset.json",
+        "uplinks" => expected.uplink(rest).is_some(),
         "hosts" => workload(rest),
         "links" => rest.split_once('.').is_some_and(|(name, kind)| {
             workload(name) && (matches!(kind, "host" | "inside") || is_inner(kind))
@@ -180,9 +181,12 @@ fn is_network_file(expected: &Expected<'_>, name: &str) -> bool {
         return false;
     };
     match rest.rsplit_once('.') {
-        Some((link, "netdev")) => expected.bridge(link).is_some(),
+        Some((link, "netdev")) => expected.bridge(link).is_some() || expected.vrf(link).is_some(),
         Some((link, "network")) => {
-            expected.bridge(link).is_some() || link == format!("ports-{}", expected.id)
+            expected.bridge(link).is_some()
+                || expected.vrf(link).is_some()
+                || expected.uplink(link).is_some()
+                || link == format!("ports-{}", expected.id)
         }
         _ => false,
     }
@@ -322,15 +326,14 @@ fn allocation(lint: &mut Lint<'_>) {
     let mut addresses = BTreeSet::new();
     let mut macs = BTreeSet::new();
     for network in &expected.networks {
-        if !links.insert(&network.link) || network.link.len() > super::host::LINK_MAX {
-            whole(
-                lint,
-                "link-name",
-                format!(
-                    "link `{}` is there twice or longer than 15 bytes",
-                    network.link
-                ),
-            );
+        for link in network.links() {
+            if !links.insert(link) || link.len() > super::host::LINK_MAX {
+                whole(
+                    lint,
+                    "link-name",
+                    format!("link `{link}` is there twice or longer than 15 bytes"),
+                );
+            }
         }
     }
     for interface in expected.interfaces() {

@@ -43,6 +43,13 @@ pub enum NetworkMode {
     None,
 }
 
+impl NetworkMode {
+    /// Whether hosts can carry networks of this mode.
+    pub fn is_carried(self) -> bool {
+        self == Self::IsolatedBridge
+    }
+}
+
 impl fmt::Display for NetworkMode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -211,6 +218,8 @@ pub enum NetworkDetails {
         id: u16,
         /// Trunk link.
         parent: String,
+        /// Router of the VLAN; `None` is the host.
+        router: Option<Ipv4Addr>,
     },
 }
 

@@ -44,7 +44,7 @@ pub(super) fn leases(scene: &Scene<'_>, workload: &Placed<'_>) -> BTreeMap<Strin
     let lease = |port: &Port<'_>| {
         let bridge = &scene.bridges[port.bridge];
         let prefix = bridge.allocated.subnet.prefix;
-        let lease = format!("{}/{prefix} by {}", port.address, bridge.gateway);
+        let lease = format!("{}/{prefix} by {}", port.address, bridge.router());
         bridge.network.dhcp.then(|| (port.link.to_owned(), lease))
     };
     workload.ports.iter().filter_map(lease).collect()
@@ -135,9 +135,10 @@ fn namespace(scene: &Scene<'_>, workload: &Placed<'_>) -> String {
             let _ = writeln!(
                 batch,
                 "route add default via {} dev {}",
-                bridge.gateway, port.name
+                bridge.router(),
+                port.name
             );
-            if let Some(gateway) = bridge.gateway6() {
+            if let Some(gateway) = bridge.router6() {
                 let _ = writeln!(batch, "route add default via {gateway} dev {}", port.name);
             }
         }
@@ -159,7 +160,7 @@ fn inner(bridge: &Bridge<'_>, port: &Port<'_>, set: &Set, workload: &Placed<'_>)
             format!("{}/{}", port.address, bridge.allocated.subnet.prefix),
         );
         if port.name == "host0" {
-            file.verbatim("Gateway", bridge.gateway);
+            file.verbatim("Gateway", bridge.router());
         }
     }
     file

@@ -19,6 +19,7 @@ mod ruleset;
 mod scene;
 mod set;
 mod tenant;
+mod uplink;
 
 pub use health::HealthCheck;
 
@@ -44,6 +45,7 @@ pub fn render(
     let mut set = Set::new(tenant);
     tenant::render(&scene, &mut set);
     network::render(&scene, &mut set);
+    uplink::render(&scene, &mut set);
     ruleset::render(&scene, &mut set);
     mounts::render(&scene, &mut set);
     for workload in &scene.workloads {

@@ -51,6 +51,9 @@ fn configuration(scene: &Scene<'_>, index: usize, bridge: &Bridge<'_>, set: &Set
             "Address",
             format!("{}/{}", bridge.gateway, bridge.allocated.subnet.prefix),
         );
+    if let Some(vrf) = &bridge.allocated.vrf {
+        file.verbatim("VRF", &vrf.link);
+    }
     if bridge.gateway6().is_some() {
         file.verbatim("IPv6SendRA", "yes");
     }
@@ -76,8 +79,11 @@ fn configuration(scene: &Scene<'_>, index: usize, bridge: &Bridge<'_>, set: &Set
     if let Some(prefix) = bridge.allocated.ipv6 {
         file.section("IPv6SendRA")
             .verbatim("EmitDNS", "no")
-            .verbatim("EmitDomains", "no")
-            .section("IPv6Prefix")
+            .verbatim("EmitDomains", "no");
+        if bridge.router6().is_none() {
+            file.verbatim("RouterLifetimeSec", 0);
+        }
+        file.section("IPv6Prefix")
             .verbatim("Prefix", format!("{prefix}/64"));
     }
     file
@@ -91,6 +97,9 @@ fn dhcp_server(scene: &Scene<'_>, index: usize, bridge: &Bridge<'_>, file: &mut 
     // The pool cannot be empty; the last address is nobody's, and packet rules let only known machines ask.
     if let Some(offset) = last_offset(bridge.allocated.subnet.prefix) {
         file.verbatim("PoolOffset", offset).verbatim("PoolSize", 1);
+    }
+    if let Some(router) = bridge.allocated.foreign_router() {
+        file.verbatim("Router", router);
     }
     file.verbatim("EmitDNS", if bridge.network.nat { "yes" } else { "no" });
     for key in [

@@ -5,7 +5,7 @@ use crate::allocate::{NetworkAllocation, TenantAllocation};
 use crate::desired::{DesiredTenant, DesiredWorkload};
 use crate::digest::sha256;
 use crate::finding::{Finding, Origin};
-use crate::model::{Name, Network, NetworkMode};
+use crate::model::{Name, Network};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// One tenant, ready to be written down.
@@ -70,7 +70,7 @@ impl<'a> Scene<'a> {
         let bridges: Vec<Bridge<'a>> = tenant
             .networks
             .iter()
-            .filter(|network| network.mode == NetworkMode::IsolatedBridge)
+            .filter(|network| network.mode.is_carried())
             .filter_map(|network| {
                 Bridge::new(network, allocation)
                     .map_err(|finding| findings.push(finding))
@@ -129,6 +129,26 @@ impl Bridge<'_> {
     /// The host's IPv6 address in it.
     pub(super) fn gateway6(&self) -> Option<Ipv6Addr> {
         self.allocated.ipv6.map(|prefix| join(prefix, 1))
+    }
+
+    /// Where machines send what is for other networks.
+    pub(super) fn router(&self) -> Ipv4Addr {
+        self.allocated.foreign_router().unwrap_or(self.gateway)
+    }
+
+    /// The same for IPv6: a foreign router tells them itself.
+    pub(super) fn router6(&self) -> Option<Ipv6Addr> {
+        let host = self.allocated.foreign_router().is_none();
+        self.gateway6().filter(|_| host)
+    }
+
+    /// The links that the IP layer of the host sees its packets come from and go to. The kernel hands what a bridge in a
+    /// VRF received to rules as coming from the VRF, vrf(7) of the kernel's documentation.
+    pub(super) fn links(&self) -> impl Iterator<Item = &str> {
+        let vrf = self.allocated.vrf.as_ref().map(|vrf| vrf.link.as_str());
+        [Some(self.allocated.link.as_str()), vrf]
+            .into_iter()
+            .flatten()
     }
 }
 

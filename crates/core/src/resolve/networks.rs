@@ -38,7 +38,7 @@ pub(super) fn resolve(
                     input.registration.origin
                 )),
             );
-        } else if mode == NetworkMode::IsolatedBridge {
+        } else if mode.is_carried() {
             networks.push(network.clone());
         } else {
             unavailable(network, &declared, containers, findings);

@@ -126,7 +126,13 @@ pub(crate) fn allocation(tenant: &DesiredTenant, number: u8) -> TenantAllocation
         let link = format!("br-{}{suffix}", tenant.id);
         (
             network.name.clone(),
-            NetworkAllocation { link, subnet, ipv6 },
+            NetworkAllocation {
+                link,
+                subnet,
+                ipv6,
+                uplink: None,
+                vrf: None,
+            },
         )
     });
     let networks: BTreeMap<_, _> = networks.collect();

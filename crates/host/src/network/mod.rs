@@ -24,7 +24,8 @@ pub fn load(host: &dyn Host, id: &Name) -> Result<(), HostError> {
     let files = plain_files(&generation.join("network"))?;
     let ruleset = read_optional(&generation.join("nftables/ruleset.json"))?;
     let before = Placed::read(host.root(), id)?;
-    let after = Placed::describe(&files, ruleset.as_deref());
+    let uplinks = plain_files(&generation.join("uplinks"))?;
+    let after = Placed::describe(&files, &uplinks, ruleset.as_deref());
 
     // Remembered before anything is placed: a crash in between leaves nothing that nobody knows of, and files that are
     // in place without networkd knowing are seen to be unsettled.
@@ -37,12 +38,31 @@ pub fn load(host: &dyn Host, id: &Name) -> Result<(), HostError> {
     if !gone.is_empty() {
         host.delete_links(&gone)?;
     }
-    if changed || !before.is_settled() || is_gone(host, &after)? {
+    let made = make_uplinks(host, &before, &after)?;
+    if changed || made || !before.is_settled() || is_gone(host, &after)? {
         host.reload_network(&after.links.iter().cloned().collect::<Vec<_>>())?;
     }
     drop_tables(host, before.tables.difference(&after.tables))?;
     refresh_names(host, id)?;
     after.write(host.root(), id)
+}
+
+/// Makes links that are not there, and anew what is made in another way now; says whether it did.
+fn make_uplinks(host: &dyn Host, before: &Placed, after: &Placed) -> Result<bool, HostError> {
+    let mut made = false;
+    for (link, batch) in &after.uplinks {
+        let there = host.has_link(link)?;
+        let same = before.is_settled() && before.uplinks.get(link) == Some(batch);
+        if there && same {
+            continue;
+        }
+        if there {
+            host.delete_links(std::slice::from_ref(link))?;
+        }
+        host.make_links(batch)?;
+        made = true;
+    }
+    Ok(made)
 }
 
 /// Whether a link that was made is not there any more. networkd makes it again at a reload.

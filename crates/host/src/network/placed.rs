@@ -18,6 +18,9 @@ pub(super) struct Placed {
     pub(super) files: BTreeSet<String>,
     /// Links that the files make.
     pub(super) links: BTreeSet<String>,
+    /// Links that networkd cannot make, with the batch that makes each.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) uplinks: BTreeMap<String, String>,
     /// nftables tables: family and name.
     pub(super) tables: BTreeSet<(String, String)>,
     /// Somebody began to change it and did not get to the end.
@@ -31,6 +34,7 @@ impl Default for Placed {
             format: 1,
             files: BTreeSet::new(),
             links: BTreeSet::new(),
+            uplinks: BTreeMap::new(),
             tables: BTreeSet::new(),
             unsettled: false,
         }
@@ -39,7 +43,11 @@ impl Default for Placed {
 
 impl Placed {
     /// What `files` and `ruleset` put in place.
-    pub(super) fn describe(files: &BTreeMap<String, Vec<u8>>, ruleset: Option<&[u8]>) -> Self {
+    pub(super) fn describe(
+        files: &BTreeMap<String, Vec<u8>>,
+        uplinks: &BTreeMap<String, Vec<u8>>,
+        ruleset: Option<&[u8]>,
+    ) -> Self {
         Self {
             format: 1,
             files: files.keys().cloned().collect(),
@@ -47,18 +55,24 @@ impl Placed {
                 .iter()
                 .filter(|(name, _)| name.ends_with(".netdev"))
                 .filter_map(|(_, text)| netdev_name(text))
+                .chain(uplinks.keys().cloned())
+                .collect(),
+            uplinks: uplinks
+                .iter()
+                .map(|(link, batch)| (link.clone(), String::from_utf8_lossy(batch).into_owned()))
                 .collect(),
             tables: ruleset.map(tables).unwrap_or_default(),
             unsettled: false,
         }
     }
 
-    /// Both.
+    /// Both, on the way to `other`.
     pub(super) fn union(&self, other: &Self) -> Self {
         Self {
             format: 1,
             files: self.files.union(&other.files).cloned().collect(),
             links: self.links.union(&other.links).cloned().collect(),
+            uplinks: other.uplinks.clone(),
             tables: self.tables.union(&other.tables).cloned().collect(),
             unsettled: self.unsettled || other.unsettled,
         }

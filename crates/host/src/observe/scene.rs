@@ -151,6 +151,10 @@ impl Host for Fake {
         unreachable!("observation changes nothing")
     }
 
+    fn make_links(&self, _batch: &str) -> Result<(), HostError> {
+        unreachable!("observation changes nothing")
+    }
+
     fn delete_links(&self, _links: &[String]) -> Result<(), HostError> {
         unreachable!("observation changes nothing")
     }

@@ -21,6 +21,8 @@ pub enum Call {
     Units,
     /// `reload_network`.
     ReloadNetwork,
+    /// `make_links`.
+    MakeLinks,
     /// `delete_links`.
     DeleteLinks,
     /// `renew_leases`.

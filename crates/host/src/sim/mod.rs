@@ -503,6 +503,13 @@ impl Host for SimHost {
             .change(|state| network::reload(&self.root, state, &mut files, wait_for))
     }
 
+    fn make_links(&self, batch: &str) -> Result<(), HostError> {
+        self.gate.enter(Call::MakeLinks, batch.trim_end())?;
+        disk::point();
+        self.store
+            .change(|state| network::make(&self.root, state, batch))
+    }
+
     fn delete_links(&self, links: &[String]) -> Result<(), HostError> {
         self.gate.enter(Call::DeleteLinks, &links.join(" "))?;
         disk::point();

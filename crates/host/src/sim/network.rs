@@ -68,7 +68,7 @@ pub(super) fn reload(
     }
     let missing: Vec<String> = wait_for
         .iter()
-        .filter(|link| !state.links.contains_key(*link))
+        .filter(|link| !state.links.contains_key(*link) && !state.ports.contains_key(*link))
         .map(|link| format!("{link} (does not exist)"))
         .collect();
     if missing.is_empty() {
@@ -78,6 +78,29 @@ pub(super) fn reload(
         "waiting for networkd to set up {}",
         missing.join(", ")
     )))
+}
+
+/// Makes the links of a batch, each a port of the bridge that its file names.
+pub(super) fn make(root: &HostRoot, state: &mut State, batch: &str) -> Result<(), HostError> {
+    for line in batch.lines() {
+        let words: Vec<&str> = line.split(' ').collect();
+        let name = words.windows(2).find(|pair| pair[0] == "name");
+        let Some(link) = name.map(|pair| pair[1]) else {
+            continue;
+        };
+        if state.ports.contains_key(link) {
+            return Err(HostError::Tool {
+                command: "ip -batch -".to_owned(),
+                message: "RTNETLINK answers: File exists".to_owned(),
+            });
+        }
+        let file = format!("10-bitbuilder-{link}.network");
+        let text = fs::read_to_string(root.network().join(file)).unwrap_or_default();
+        let bridge = text.lines().find_map(|line| line.strip_prefix("Bridge="));
+        let bridge = bridge.unwrap_or_default().to_owned();
+        state.ports.insert(link.to_owned(), bridge);
+    }
+    Ok(())
 }
 
 /// Addresses that networkd gives a link: those of its file. Those of leases in it have no length.

@@ -22,11 +22,16 @@ pub(super) fn renew(links: &[String]) -> Result<(), HostError> {
 }
 
 fn set(links: &[String], state: &str) -> Result<(), HostError> {
-    const ARGUMENTS: &[&str] = &["-batch", "-"];
     let lines = links.iter();
     let lines: String = lines
         .map(|link| format!("link set dev {link} {state}\n"))
         .collect();
+    batch(&lines)
+}
+
+/// Runs commands, one a line, up to the first that fails.
+pub(super) fn batch(lines: &str) -> Result<(), HostError> {
+    const ARGUMENTS: &[&str] = &["-batch", "-"];
     let answer = IP.run(ARGUMENTS, lines.as_bytes())?;
     if answer.status.success() {
         return Ok(());

@@ -119,6 +119,10 @@ impl Host for SystemdHost {
         networkd::reload(&self.root, wait_for)
     }
 
+    fn make_links(&self, batch: &str) -> Result<(), HostError> {
+        link::batch(batch)
+    }
+
     fn delete_links(&self, links: &[String]) -> Result<(), HostError> {
         networkd::delete(&self.root, links)
     }

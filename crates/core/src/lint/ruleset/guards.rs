@@ -1,5 +1,6 @@
 //! The rules that keep a tenant apart, as they must stand in their chains.
 
+use crate::allocate::NetworkAllocation;
 use crate::lint::expected::{Expected, GROUP};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -58,6 +59,20 @@ fn drop() -> Value {
 
 fn jump(chain: &str) -> Value {
     json!({"jump": {"target": chain}})
+}
+
+/// Links that rules see packets of `network` come from: in a VRF, the VRF too.
+pub(super) fn routed(network: &NetworkAllocation) -> impl Iterator<Item = &str> {
+    let vrf = network.vrf.as_ref().map(|vrf| vrf.link.as_str());
+    [Some(network.link.as_str()), vrf].into_iter().flatten()
+}
+
+fn from(network: &NetworkAllocation) -> Value {
+    let links: Vec<&str> = routed(network).collect();
+    match links.as_slice() {
+        [one] => meta_is("iifname", *one),
+        many => meta_is("iifname", json!({"set": many})),
+    }
 }
 
 /// Packets that do not come from the links in `set` are none of this chain's business.
@@ -120,7 +135,7 @@ pub(super) fn input(expected: &Expected<'_>, rules: &[Rule], log: &str) -> bool 
     for network in &expected.networks {
         let gateway = network.gateway().map(|address| address.to_string());
         known.push(vec![
-            meta_is("iifname", network.link.as_str()),
+            from(network),
             is(
                 field("ip", "daddr"),
                 json!({"set": [gateway, "255.255.255.255"]}),
@@ -181,8 +196,8 @@ pub(super) fn between(expected: &Expected<'_>, rules: &[Rule]) -> bool {
         .networks
         .iter()
         .map(|network| {
-            let link = network.link.as_str();
-            vec![meta_is("iifname", link), meta_is("oifname", link), accept()]
+            let to = meta_is("oifname", network.link.as_str());
+            vec![from(network), to, accept()]
         })
         .collect();
     *answer == answers()

@@ -48,10 +48,11 @@ pub(super) fn check(lint: &mut Lint<'_>) {
 
 /// Bridges and ports that this set makes.
 fn needed(lint: &Lint<'_>) -> (BTreeSet<String>, BTreeSet<String>) {
-    let bridges = lint.expected.networks.iter().map(|network| &network.link);
-    let bridges = bridges
+    let networks = lint.expected.networks.iter();
+    let bridges = networks
+        .flat_map(|network| guards::routed(network))
         .filter(|link| lint.has(&format!("network/10-bitbuilder-{link}.netdev")))
-        .cloned()
+        .map(str::to_owned)
         .collect();
     let mut ports = BTreeSet::new();
     for machine in &lint.expected.machines {
@@ -104,7 +105,11 @@ fn strings(set: &[Value]) -> BTreeSet<&str> {
 
 /// What is routed, or for the host.
 fn inet(expected: &Expected<'_>, table: &Table, wrong: &mut Vec<String>) {
-    let links: BTreeSet<&str> = expected.networks.iter().map(|n| n.link.as_str()).collect();
+    let links: BTreeSet<&str> = expected
+        .networks
+        .iter()
+        .flat_map(|n| guards::routed(n))
+        .collect();
     for (name, elements) in &table.sets {
         let own = matches!(name.as_str(), "links" | "nat")
             && strings(elements).is_subset(&links)

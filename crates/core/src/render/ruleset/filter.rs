@@ -6,19 +6,20 @@
 use super::json::{Table, accept, answers, any_of, drop, field, is, is_not, jump, meta, published};
 use super::policy;
 use crate::render::names::TENANT_LINK_GROUP;
-use crate::render::scene::Scene;
+use crate::render::scene::{Bridge, Scene};
 use serde_json::{Value, json};
 
 /// Before the kernel looks for the connection of a packet: priority raw of nft(8).
 const RAW: i32 = -300;
 
 pub(super) fn rules(scene: &Scene<'_>, table: &mut Table<'_>) {
-    table.set("links", json!("ifname"), super::bridges(scene));
+    table.set("links", json!("ifname"), super::links(scene));
     let nat = scene
         .bridges
         .iter()
         .filter(|bridge| bridge.network.nat)
-        .map(|bridge| json!(bridge.allocated.link))
+        .flat_map(Bridge::links)
+        .map(|link| json!(link))
         .collect();
     table.set("nat", json!("ifname"), nat);
     input(scene, table);
@@ -54,7 +55,7 @@ fn input(scene: &Scene<'_>, table: &mut Table<'_>) {
             "input",
             "DHCP",
             vec![
-                is(meta("iifname"), json!(bridge.allocated.link)),
+                from(bridge),
                 is(
                     field("ip", "daddr"),
                     any_of(&[json!(bridge.gateway), json!("255.255.255.255")]),
@@ -134,17 +135,19 @@ fn forward(scene: &Scene<'_>, table: &mut Table<'_>) {
 
     for bridge in &scene.bridges {
         // Where the kernel shows bridged packets to IP rules; the bridge table has decided on them.
-        let link = json!(bridge.allocated.link);
+        let to = is(meta("oifname"), json!(bridge.allocated.link));
         table.rule(
             "between",
             "within one network",
-            vec![
-                is(meta("iifname"), link.clone()),
-                is(meta("oifname"), link),
-                accept(),
-            ],
+            vec![from(bridge), to, accept()],
         );
     }
     table.rule("between", "", vec![jump("rules")]);
     table.rule("between", "networks are apart", vec![drop()]);
+}
+
+/// Comes from this network.
+fn from(bridge: &Bridge<'_>) -> Value {
+    let links: Vec<Value> = bridge.links().map(|link| json!(link)).collect();
+    is(meta("iifname"), any_of(&links))
 }

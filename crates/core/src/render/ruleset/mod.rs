@@ -11,7 +11,7 @@ mod json;
 mod nat;
 mod policy;
 
-use super::scene::Scene;
+use super::scene::{Bridge, Scene};
 use super::set::{Set, Source};
 use json::Table;
 use serde_json::json;
@@ -43,11 +43,8 @@ pub(super) fn render(scene: &Scene<'_>, set: &mut Set) {
     );
 }
 
-/// Names of the tenant's bridges, as elements of a set.
-fn bridges(scene: &Scene<'_>) -> Vec<serde_json::Value> {
-    scene
-        .bridges
-        .iter()
-        .map(|bridge| json!(bridge.allocated.link))
-        .collect()
+/// Links of the tenant's networks as the IP layer sees them, as elements of a set.
+fn links(scene: &Scene<'_>) -> Vec<serde_json::Value> {
+    let links = scene.bridges.iter().flat_map(Bridge::links);
+    links.map(|link| json!(link)).collect()
 }

@@ -207,7 +207,10 @@ fn routed_end(scene: &Scene<'_>, endpoint: &Endpoint, end: End) -> Vec<Vec<Value
             .bridges
             .iter()
             .filter(|bridge| bridge.network.name == *name)
-            .map(|bridge| vec![is(meta(interface), json!(bridge.allocated.link))])
+            .map(|bridge| {
+                let links: Vec<Value> = bridge.links().map(|link| json!(link)).collect();
+                vec![is(meta(interface), any_of(&links))]
+            })
             .collect(),
         Endpoint::Workload(name) => {
             let ports = scene

@@ -126,6 +126,8 @@ impl Shop {
                 link: format!("br-{}-{index}", self.id),
                 subnet: subnet(index),
                 ipv6: None,
+                uplink: None,
+                vrf: None,
             };
             (network.name.clone(), allocation)
         });

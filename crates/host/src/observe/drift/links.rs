@@ -2,10 +2,11 @@
 
 use super::{Subject, View};
 use crate::host::HostError;
-use bitbuilder_core::allocate::TenantAllocation;
+use bitbuilder_core::allocate::{NetworkAllocation, TenantAllocation, Uplink};
 use bitbuilder_core::artefact::{Manifest, UnitKind};
 use bitbuilder_core::drift::{self, Bridge, ExpectedLinks, Item, Port, Tables};
 use bitbuilder_core::model::Name;
+use std::collections::BTreeSet;
 use std::fs;
 
 /// Links that are not as they shall be.
@@ -28,29 +29,48 @@ pub(super) fn expected(
     allocation: &TenantAllocation,
 ) -> ExpectedLinks {
     let has = |path: &str| manifest.files.contains_key(path);
-    let bridges = allocation
-        .networks
-        .values()
-        .filter(|network| has(&format!("network/10-bitbuilder-{}.netdev", network.link)))
-        .map(|network| {
-            let ipv4 = network
-                .gateway()
-                .map(|gateway| format!("{gateway}/{}", network.subnet.prefix));
-            let ipv6 = network.ipv6.map(|prefix| {
-                let gateway = u128::from(prefix) | 1;
-                format!("{}/64", std::net::Ipv6Addr::from(gateway))
-            });
-            Bridge {
-                link: network.link.clone(),
-                addresses: ipv4.into_iter().chain(ipv6).collect(),
-            }
-        });
+    let networks = allocation.networks.values();
+    let bridges = networks
+        .flat_map(links_of)
+        .filter(|link| has(&format!("network/10-bitbuilder-{}.network", link.link)));
     let interfaces = || allocation.machines.values().flat_map(|one| &one.interfaces);
+    let networks = allocation.networks.values();
+    let known = networks.flat_map(NetworkAllocation::links);
+    let known = known.chain(interfaces().map(|(_, one)| one.link.as_str()));
     ExpectedLinks {
         bridges: bridges.collect(),
         ports: ports(sight, manifest, allocation),
-        known: interfaces().map(|(_, one)| one.link.clone()).collect(),
+        known: known.map(str::to_owned).collect(),
     }
+}
+
+/// The bridge of a network with the host's addresses, its uplink and its routing domain.
+fn links_of(network: &NetworkAllocation) -> impl Iterator<Item = Bridge> {
+    let ipv4 = network
+        .gateway()
+        .map(|gateway| format!("{gateway}/{}", network.subnet.prefix));
+    let ipv6 = network.ipv6.map(|prefix| {
+        let gateway = u128::from(prefix) | 1;
+        format!("{}/64", std::net::Ipv6Addr::from(gateway))
+    });
+    let vrf = network.vrf.as_ref().map(|vrf| vrf.link.clone());
+    let bridge = Bridge {
+        link: network.link.clone(),
+        addresses: ipv4.into_iter().chain(ipv6).collect(),
+        master: vrf.clone(),
+    };
+    let bare = |link: String, master| Bridge {
+        link,
+        addresses: BTreeSet::new(),
+        master,
+    };
+    let port = |uplink: &Uplink| uplink.is_port().then(|| network.link.clone());
+    let uplink = network
+        .uplink
+        .as_ref()
+        .map(|uplink| bare(uplink.link().to_owned(), port(uplink)));
+    let vrf = vrf.map(|vrf| bare(vrf, None));
+    [Some(bridge), uplink, vrf].into_iter().flatten()
 }
 
 /// Ports of the workloads that run.

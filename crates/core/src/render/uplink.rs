@@ -1,0 +1,87 @@
+//! What a network has beyond its bridge: the link that takes its packets out of this host, the VRF that it is in.
+
+use super::names::TENANT_LINK_GROUP;
+use super::scene::{Bridge, Scene};
+use super::set::{Set, Source};
+use crate::allocate::{Uplink, Vrf};
+use crate::unitfile::UnitFile;
+
+pub(super) fn render(scene: &Scene<'_>, set: &mut Set) {
+    for bridge in &scene.bridges {
+        if let Some(uplink) = &bridge.allocated.uplink {
+            match uplink {
+                Uplink::Vlan {
+                    link, parent, id, ..
+                } => vlan(bridge, link, parent, *id, set),
+            }
+        }
+        if let Some(vrf) = &bridge.allocated.vrf {
+            routing_domain(bridge, vrf, set);
+        }
+    }
+}
+
+/// networkd makes a VLAN only where the file of its trunk link asks for it, and that file is the operator's: it stays as
+/// it is, and a batch of ip(8) makes the link.
+fn vlan(bridge: &Bridge<'_>, link: &str, parent: &str, id: u16, set: &mut Set) {
+    let source = Source::live(&bridge.network.origin);
+    let batch = format!("link add link {parent} name {link} type vlan id {id}\n");
+    set.add(format!("uplinks/{link}"), batch.into_bytes(), 0o644, source);
+    let file = port(bridge, link, set);
+    set.add_unit_file(
+        format!("network/10-bitbuilder-{link}.network"),
+        &file,
+        source,
+    );
+}
+
+/// A link that is a port of the bridge and nothing else: the host has no address on it and tells nothing of itself.
+fn port(bridge: &Bridge<'_>, link: &str, set: &Set) -> UnitFile {
+    let mut file = set.unit_file(&bridge.network.origin, "Match");
+    file.verbatim("Name", link)
+        .section("Link")
+        .verbatim("Group", TENANT_LINK_GROUP)
+        .verbatim("RequiredForOnline", "no")
+        .section("Network")
+        .verbatim("Bridge", &bridge.allocated.link);
+    for key in [
+        "LinkLocalAddressing",
+        "IPv6AcceptRA",
+        "LLMNR",
+        "MulticastDNS",
+        "LLDP",
+        "EmitLLDP",
+    ] {
+        file.verbatim(key, "no");
+    }
+    file
+}
+
+fn routing_domain(bridge: &Bridge<'_>, vrf: &Vrf, set: &mut Set) {
+    let source = Source::live(&bridge.network.origin);
+    let mut device = set.unit_file(&bridge.network.origin, "NetDev");
+    device
+        .verbatim("Name", &vrf.link)
+        .verbatim("Kind", "vrf")
+        .section("VRF")
+        .verbatim("Table", vrf.table);
+    set.add_unit_file(
+        format!("network/10-bitbuilder-{}.netdev", vrf.link),
+        &device,
+        source,
+    );
+    let mut file = set.unit_file(&bridge.network.origin, "Match");
+    file.verbatim("Name", &vrf.link)
+        .section("Link")
+        .verbatim("Group", TENANT_LINK_GROUP)
+        .verbatim("RequiredForOnline", "no")
+        .section("Network");
+    for key in ["LinkLocalAddressing", "IPv6AcceptRA", "LLDP", "EmitLLDP"] {
+        file.verbatim(key, "no");
+    }
+    set.add_unit_file(
+        format!("network/10-bitbuilder-{}.network", vrf.link),
+        &file,
+        source,
+    );
+}
