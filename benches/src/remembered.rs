@@ -145,6 +145,10 @@ impl Host for Remembered {
         refuse("networkctl reload")
     }
 
+    fn make_links(&self, _batch: &str) -> Result<(), HostError> {
+        refuse("ip link add")
+    }
+
     fn delete_links(&self, _links: &[String]) -> Result<(), HostError> {
         refuse("networkctl delete")
     }

@@ -122,6 +122,13 @@ fn left_out() -> Vec<Row> {
             wide,
         ),
         set("networks.*.id", "/networks/legacy/id", json!(1101), legacy),
+        set(
+            "networks.*.gateway",
+            "/networks/legacy/gateway",
+            json!("10.64.70.1"),
+            legacy,
+        )
+        .set(FILE, "/networks/legacy/subnet", json!("10.64.70.0/24")),
     ]
 }
 
