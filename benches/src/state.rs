@@ -2,6 +2,7 @@
 //! (`tests/cases/render/quick-start/`) under another id.
 
 use anyhow::Context as _;
+use bitbuilder_generators::{Generator, index};
 use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -84,6 +85,7 @@ impl State {
         Ok(calls)
     }
 
+    /// The registry, and the index that a pass writes with it.
     fn write_registry(&self) -> anyhow::Result<()> {
         let tenants: Vec<String> = (0..self.count)
             .map(|index| {
@@ -94,7 +96,13 @@ impl State {
             })
             .collect();
         let text = format!("{{\"format\":1,\"tenants\":[{}]}}\n", tenants.join(","));
-        Ok(fs::write("/var/lib/bitbuilder/tenants.json", text)?)
+        fs::write("/var/lib/bitbuilder/tenants.json", text)?;
+        let root = Path::new("/");
+        for generator in [Generator::Tenant, Generator::Mount] {
+            let index = index::compose(generator, root)?;
+            fs::write(root.join(index::path(generator)), index)?;
+        }
+        Ok(())
     }
 }
 

@@ -67,16 +67,6 @@ pub(crate) enum Target<'a> {
 pub(crate) struct Links<'a>(&'a str);
 
 impl<'a> Links<'a> {
-    /// Those of a text that [`check`] has passed.
-    pub(crate) fn checked(text: &'a str) -> Self {
-        Self(text)
-    }
-
-    /// The text.
-    pub(crate) fn text(self) -> &'a str {
-        self.0
-    }
-
     /// The links, in the order of the file.
     pub(crate) fn iter(self) -> impl Iterator<Item = Link<'a>> {
         self.0.lines().filter_map(|line| {

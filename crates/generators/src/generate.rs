@@ -1,26 +1,21 @@
 //! One run of a generator.
 
-use crate::boot::{self, Generator, Links};
+use crate::boot::{self, Generator};
+use crate::index::{self, Entry};
 use crate::names::Names;
 use crate::output::{self, Output};
-use crate::registry::{self, Tenant};
 use crate::trials::Trials;
-use crate::{file, host, names};
+use crate::{file, host, names, registry};
 use rustix::fd::OwnedFd;
 use rustix::fs::{AtFlags, CWD};
 use rustix::io::Errno;
 use std::fmt;
 use std::io;
-use std::ops::Range;
 use std::path::Path;
-use std::sync::mpsc::sync_channel;
-use std::thread;
 
-/// Tenants whose files are read before the first of them is placed; more are worth a second thread.
-const BATCH: usize = 16;
-/// Batches that are read ahead.
-const AHEAD: usize = 8;
 const TENANTS: &str = "var/lib/tenants";
+/// The generation that counts, below the directory of a tenant.
+pub(crate) const CURRENT: &str = "current";
 /// Runs the generators again once `/var` is there.
 const DISCOVER: &str = "bitbuilder-discover.service";
 
@@ -76,7 +71,6 @@ pub fn generate(
 ) -> io::Result<()> {
     let normal = output::open(normal)?;
     let root = file::directory(CWD, root)?;
-    let mut text = Vec::new();
     if generator == Generator::Tenant
         && let Err(cause) = host::place(&root, &mut Output::new(&normal))
     {
@@ -85,38 +79,58 @@ pub fn generate(
             cause,
         });
     }
-    let read = file::open(&root, registry::PATH)
-        .and_then(|file| file::read(&file, &mut text, registry::LIMIT));
-    let mut all = |cause| {
+    if let Err(cause) = place_all(generator, &root, &normal, report) {
         report(&Trouble {
             whose: Whose::All,
             cause,
-        })
-    };
-    match read {
-        Err(Errno::NOENT) => {
-            if generator == Generator::Tenant
-                && let Err(error) = discover(&normal)
-            {
-                all(format!("{DISCOVER}: {error}"));
-            }
+        });
+    }
+    Ok(())
+}
+
+fn place_all(
+    generator: Generator,
+    root: &OwnedFd,
+    normal: &OwnedFd,
+    report: &mut dyn FnMut(&Trouble<'_>),
+) -> Result<(), String> {
+    let at = |error: &dyn fmt::Display| format!("/{}: {error}", registry::PATH);
+    let registry = match file::open(root, registry::PATH) {
+        Err(Errno::NOENT) if generator == Generator::Tenant => {
+            return discover(normal).map_err(|error| format!("{DISCOVER}: {error}"));
         }
-        Err(error) => all(format!("/{}: {error}", registry::PATH)),
-        Ok(()) => match registry::parse(&text) {
-            Err(error) => all(format!("/{}: {error}", registry::PATH)),
-            Ok(registry) => {
-                // Without the directory, no tenant has a generation.
-                if let Ok(home) = file::directory(&root, TENANTS) {
-                    let trials = Trials::read(&root);
-                    let generations = Generations {
-                        generator,
-                        home,
-                        trials,
-                    };
-                    generations.place_all(&registry.tenants, &normal, report);
-                }
-            }
-        },
+        Err(Errno::NOENT) => return Ok(()),
+        opened => opened.map_err(|error| at(&error))?,
+    };
+    let (mut text, mut list) = (Vec::new(), Vec::new());
+    let listed;
+    let entries = match index::read(generator, root, &registry, &mut text) {
+        Some(entries) => entries,
+        None => {
+            file::read(&registry, &mut list, registry::LIMIT).map_err(|error| at(&error))?;
+            listed = registry::parse(&list).map_err(|error| at(&error))?;
+            let enabled = listed.tenants.iter().filter(|tenant| tenant.enabled);
+            enabled.map(Entry::listed).collect()
+        }
+    };
+    // Without the directory, no tenant has a generation.
+    let Ok(home) = file::directory(root, TENANTS) else {
+        return Ok(());
+    };
+    let mut run = Run {
+        generator,
+        home,
+        trials: Trials::read(root),
+        output: Output::new(normal),
+        room: Vec::new(),
+    };
+    for entry in &entries {
+        if let Err(cause) = run.place(entry) {
+            report(&Trouble {
+                whose: Whose::Tenant(entry.id),
+                cause,
+            });
+        }
     }
     Ok(())
 }
@@ -128,122 +142,46 @@ fn discover(normal: &OwnedFd) -> Result<(), Errno> {
     )
 }
 
-/// The current generations of all tenants.
-struct Generations {
+struct Run<'r> {
     generator: Generator,
     /// `/var/lib/tenants/`.
     home: OwnedFd,
     trials: Trials,
+    output: Output<'r>,
+    /// For the file of one tenant.
+    room: Vec<u8>,
 }
 
-/// Some tenants whose files were read.
-#[derive(Default)]
-struct Batch<'t> {
-    /// All of their files.
-    text: String,
-    tenants: Vec<(&'t str, Result<Found<'t>, String>)>,
-}
-
-/// Links of a tenant.
-struct Found<'t> {
-    /// The directory below the tenant's that has the generation.
-    directory: &'t str,
-    /// Where in the text of the batch.
-    links: Range<usize>,
-}
-
-impl Generations {
-    /// Places all tenants. Of many, one thread reads the files while the other makes the links: only one of them can
-    /// write to the directory at a time, and it need not wait.
-    fn place_all(
-        &self,
-        tenants: &[Tenant<'_>],
-        normal: &OwnedFd,
-        report: &mut dyn FnMut(&Trouble<'_>),
-    ) {
-        let mut output = Output::new(normal);
-        let mut place = |batch: &Batch<'_>| place(batch, &mut output, report);
-        thread::scope(|scope| {
-            let (sender, receiver) = sync_channel(AHEAD);
-            let ahead = move || {
-                for tenants in tenants.chunks(BATCH) {
-                    // Who reads them waits for each.
-                    let _ = sender.send(self.read(tenants));
-                }
-            };
-            let many = tenants.len() > BATCH;
-            let reader = many.then(|| thread::Builder::new().spawn_scoped(scope, ahead));
-            match reader {
-                Some(Ok(_)) => receiver.iter().for_each(|batch| place(&batch)),
-                // No thread is needed, or to be had.
-                _ => {
-                    for tenants in tenants.chunks(BATCH) {
-                        place(&self.read(tenants));
+impl Run<'_> {
+    /// Places the links of a tenant. One that has no generation yet has none.
+    fn place(&mut self, Entry { id, links }: &Entry<'_>) -> Result<(), String> {
+        let directory = self.trials.directory(id)?;
+        let links = match links {
+            // The index has current generations, which that of a trial that is over is not.
+            Some(links) if directory == CURRENT => *links,
+            _ => {
+                let names = Names::new(id).ok_or("this is not the id of a tenant")?;
+                let path = [id, "/", directory, "/", self.generator.file()].concat();
+                let at = |what: &dyn fmt::Display| format!("/{TENANTS}/{path}: {what}");
+                match file::open(&self.home, path.as_str()) {
+                    Err(Errno::NOENT) if self.is_new(id) => return Ok(()),
+                    opened => {
+                        opened.and_then(|opened| file::read(&opened, &mut self.room, boot::LIMIT))
                     }
                 }
+                .map_err(|error| at(&error))?;
+                boot::check(self.generator, &self.room, &names)
+                    .map_err(|(line, reason)| at(&format_args!("line {line}: {reason}")))?
             }
-        });
-    }
-
-    fn read<'t>(&'t self, tenants: &'t [Tenant<'_>]) -> Batch<'t> {
-        let mut batch = Batch::default();
-        let mut file = Vec::new();
-        for Tenant { id, .. } in tenants.iter().filter(|tenant| tenant.enabled) {
-            let found = self.read_one(id, &mut file, &mut batch.text);
-            if let Some(found) = found.transpose() {
-                batch.tenants.push((id, found));
-            }
-        }
-        batch
-    }
-
-    /// Adds the links of a tenant to `text`; `file` is room. A tenant that has no generation yet has none.
-    fn read_one(
-        &self,
-        id: &str,
-        file: &mut Vec<u8>,
-        text: &mut String,
-    ) -> Result<Option<Found<'_>>, String> {
-        let names = Names::new(id).ok_or("this is not the id of a tenant")?;
-        let directory = self.trials.directory(id)?;
-        let path = [id, "/", directory, "/", self.generator.file()].concat();
-        let at = |what: &dyn fmt::Display| format!("/{TENANTS}/{path}: {what}");
-        match file::open(&self.home, path.as_str()) {
-            Err(Errno::NOENT) if self.is_new(id) => return Ok(None),
-            opened => opened.and_then(|opened| file::read(&opened, file, boot::LIMIT)),
-        }
-        .map_err(|error| at(&error))?;
-        let links = boot::check(self.generator, file, &names)
-            .map_err(|(line, reason)| at(&format_args!("line {line}: {reason}")))?;
-        let start = text.len();
-        text.push_str(links.text());
-        Ok(Some(Found {
-            directory,
-            links: start..text.len(),
-        }))
+        };
+        let placed = self.output.place(id, directory, links);
+        placed.map_err(|(link, error)| format!("{link}: {error}"))
     }
 
     /// Whether the tenant was never given a generation; a link that leads nowhere is damage.
     fn is_new(&self, id: &str) -> bool {
-        let current = format!("{id}/current");
+        let current = [id, "/", CURRENT].concat();
         let found = rustix::fs::statat(&self.home, current, AtFlags::SYMLINK_NOFOLLOW);
         matches!(found, Err(Errno::NOENT))
-    }
-}
-
-/// Makes the links of some tenants, one tenant after the other.
-fn place(batch: &Batch<'_>, output: &mut Output<'_>, report: &mut dyn FnMut(&Trouble<'_>)) {
-    for (id, found) in &batch.tenants {
-        let placed = found.as_ref().map_err(Clone::clone).and_then(|found| {
-            let links = Links::checked(&batch.text[found.links.clone()]);
-            let placed = output.place(id, found.directory, links);
-            placed.map_err(|(link, error)| format!("{link}: {error}"))
-        });
-        if let Err(cause) = placed {
-            report(&Trouble {
-                whose: Whose::Tenant(id),
-                cause,
-            });
-        }
     }
 }

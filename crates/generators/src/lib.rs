@@ -4,6 +4,7 @@
 //! - [`registry`]: which tenants there are, and which of them are enabled.
 //! - [`boot`]: the links that a generation asks for, checked before any is made.
 //! - [`names`]: the units that a tenant may own; nothing else of the host can be shadowed.
+//! - [`index`]: all those links in one file.
 //! - [`host`]: links that the host's own units get.
 //! - [`output`]: links in the generator directory, a tenant's all or none.
 //! - [`trials`]: generations that an earlier start of the host was trying.
@@ -13,6 +14,7 @@ mod boot;
 mod file;
 mod generate;
 mod host;
+pub mod index;
 mod log;
 mod names;
 mod output;

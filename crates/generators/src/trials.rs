@@ -5,6 +5,7 @@
 //! A host without trials has no such directory, and pays one look for all its tenants.
 
 use crate::file;
+use crate::generate::CURRENT;
 use rustix::fd::AsFd;
 use rustix::fs::{AtFlags, Dir, Mode, OFlags};
 
@@ -46,7 +47,7 @@ impl Trials {
     /// The directory that `id` starts from, below its own.
     pub(crate) fn directory(&self, id: &str) -> Result<&str, &'static str> {
         match self.0.iter().find(|(over, _)| over == id) {
-            None => Ok("current"),
+            None => Ok(CURRENT),
             Some((_, Some(directory))) => Ok(directory),
             Some((_, None)) => {
                 Err("its trial is over, and the link to what it goes back to is damaged")

@@ -4,13 +4,34 @@
 
 mod harness;
 
-use harness::{listing, repository, run};
+use harness::run;
 use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use bitbuilder_generators::Generator;
+
+/// Root of the source tree.
+fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// What both generators do on the host at `root`, as text.
+fn listing(root: &Path) -> String {
+    let mut text = String::new();
+    for generator in [Generator::Tenant, Generator::Mount] {
+        let (links, messages) = run(generator, root);
+        let _ = writeln!(text, "{}", generator.program());
+        for (link, target) in links {
+            let _ = writeln!(text, "  {link} -> {target}");
+        }
+        for message in messages {
+            let _ = writeln!(text, "  <4>{message}");
+        }
+    }
+    text
+}
 
 fn directories(of: &str) -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> = fs::read_dir(repository().join(of))
@@ -166,7 +187,7 @@ fn a_registry_without_end() {
 
 /// All are placed, and what is damaged is reported in the order of the registry.
 #[test]
-fn tenants_on_two_threads() {
+fn many_tenants() {
     let root = tempfile::tempdir().unwrap();
     let ids: Vec<String> = (0..200).map(|index| format!("t{index}")).collect();
     let list: Vec<String> = ids.iter().map(|id| format!(r#"{{"id":"{id}"}}"#)).collect();

@@ -1,14 +1,8 @@
 //! Runs a generator on the files of a host, into an empty directory.
 
 use bitbuilder_generators::{Generator, generate};
-use std::fmt::Write as _;
 use std::fs;
-use std::path::{Path, PathBuf};
-
-/// Root of the source tree.
-pub(crate) fn repository() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
+use std::path::Path;
 
 /// The links that `generator` makes on the host at `root`, sorted, and what it reports.
 pub(crate) fn run(generator: Generator, root: &Path) -> (Vec<(String, String)>, Vec<String>) {
@@ -34,20 +28,4 @@ fn collect(directory: &Path, prefix: &str, links: &mut Vec<(String, String)>) {
             links.push((name, target.to_str().unwrap().to_owned()));
         }
     }
-}
-
-/// What both generators do on the host at `root`, as text.
-pub(crate) fn listing(root: &Path) -> String {
-    let mut text = String::new();
-    for generator in [Generator::Tenant, Generator::Mount] {
-        let (links, messages) = run(generator, root);
-        let _ = writeln!(text, "{}", generator.program());
-        for (link, target) in links {
-            let _ = writeln!(text, "  {link} -> {target}");
-        }
-        for message in messages {
-            let _ = writeln!(text, "  <4>{message}");
-        }
-    }
-    text
 }

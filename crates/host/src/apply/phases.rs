@@ -6,6 +6,7 @@ use super::step::Sources;
 use super::tenant::Run;
 use super::{Apply, Work};
 use crate::atomic::{self, Written};
+use crate::generations;
 use crate::host::{Host, HostError};
 use bitbuilder_core::model::Name;
 use bitbuilder_core::plan::Phase;
@@ -62,6 +63,8 @@ pub(super) fn collect(runs: Vec<Run<'_>>) -> BTreeMap<Name, Outcome> {
 /// Reloads the manager; if it cannot, what is left waits for a recovery.
 pub(super) fn reload(host: &dyn Host, runs: &mut [Run<'_>], events: &mut dyn FnMut(Event)) {
     events(Event::Reloading);
+    // Without an index the generators read every generation, and a later pass tries again.
+    let _ = generations::index(host.root());
     let error = host.daemon_reload().err().map(|error| error.to_string());
     if let Some(error) = &error {
         let because = format!("the manager did not reload: {error}");

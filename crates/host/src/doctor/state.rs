@@ -35,7 +35,22 @@ pub fn state(host: &dyn Host) -> Vec<Check> {
         }
         Err(error) => checks.push(damaged("registry", &error)),
     }
+    checks.extend(index(root));
     checks
+}
+
+/// What the generators read of all tenants; nothing when it is what their generations say.
+fn index(root: &HostRoot) -> Option<Check> {
+    let name = "index";
+    match generations::index_is_stale(root) {
+        Ok(false) => None,
+        Ok(true) => Some(Check::fail(
+            name,
+            "it is not as the current generations are: a link or a file was changed by hand",
+            "`rm /var/lib/bitbuilder/*.index`, then `systemctl daemon-reload`",
+        )),
+        Err(error) => Some(damaged(name, &error)),
+    }
 }
 
 /// Whether what is done is recorded.

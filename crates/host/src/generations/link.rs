@@ -1,5 +1,6 @@
 //! The link `current`.
 
+use super::index::unindex;
 use super::{read::number, read_manifest};
 use crate::atomic::{self, Written};
 use crate::host::HostError;
@@ -36,6 +37,7 @@ pub fn current(root: &HostRoot, id: &Name) -> Result<Option<u64>, HostError> {
 /// When that generation has no readable manifest; `current` is then as it was.
 pub fn switch(root: &HostRoot, id: &Name, number: u64) -> Result<Written, HostError> {
     read_manifest(root, id, number)?;
+    unindex(root)?;
     let target = Path::new("generations").join(number.to_string());
     atomic::write_link(&root.current(id), &target)
 }
@@ -45,5 +47,6 @@ pub fn switch(root: &HostRoot, id: &Name, number: u64) -> Result<Written, HostEr
 /// # Errors
 /// When a file operation fails.
 pub fn unlink(root: &HostRoot, id: &Name) -> Result<bool, HostError> {
+    unindex(root)?;
     atomic::remove(&root.current(id))
 }

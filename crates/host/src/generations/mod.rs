@@ -2,6 +2,7 @@
 //!
 //! - [`write()`] makes a generation beside the others, [`switch`] points `current` at it, [`unlink`] removes the link.
 //! - [`read_manifest`], [`read_current`], [`current`], [`list`], [`read_files`] and [`next_number`] read.
+//! - [`index`] writes what the generators read of all tenants, [`index_is_stale`] compares.
 //! - [`verify()`] compares what is on the disk with the manifest, [`restore`] makes it so again, [`tree_hash`] says what it is. [`prune`] forgets old ones, [`remove`] one that never
 //!   became current, [`sweep`] what a crash left.
 //!
@@ -9,12 +10,14 @@
 //! and loses it by a rename before the first byte goes.
 
 mod forget;
+mod index;
 mod link;
 mod read;
 mod verify;
 mod write;
 
 pub use forget::{prune, remove, sweep};
+pub use index::{index, index_is_stale};
 pub use link::{current, switch, unlink};
 pub use read::{list, next_number, read_current, read_files, read_manifest};
 pub use verify::{Damage, DamageKind, tree_hash, verify};

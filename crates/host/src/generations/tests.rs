@@ -221,3 +221,63 @@ proptest! {
         }
     }
 }
+
+/// Two tenants of the registry; `shop` has generation 1, and there is an index.
+fn indexed() -> (tempfile::TempDir, HostRoot, Name) {
+    let (dir, root, id) = host();
+    let registry = r#"{"format":1,"tenants":[{"id":"new"},{"id":"shop"}]}"#;
+    crate::atomic::write(&root.registry(), registry.as_bytes(), 0o644).unwrap();
+    put(&root, 1, "tenant-shop.slice\tsystem/tenant-shop.slice\n").unwrap();
+    switch(&root, &id, 1).unwrap();
+    assert!(!has_index(&root));
+    index(&root).unwrap();
+    assert!(has_index(&root) && !index_is_stale(&root).unwrap());
+    (dir, root, id)
+}
+
+fn has_index(root: &HostRoot) -> bool {
+    root.join("/var/lib/bitbuilder/boot.index").exists()
+}
+
+#[test]
+fn no_index_outlives_a_link() {
+    let (_dir, root, id) = indexed();
+    put(&root, 2, "tenant-shop.slice\tsystem/tenant-shop.slice\n").unwrap();
+    assert!(has_index(&root));
+    switch(&root, &id, 2).unwrap();
+    assert!(!has_index(&root));
+    index(&root).unwrap();
+    unlink(&root, &id).unwrap();
+    assert!(!has_index(&root));
+}
+
+#[test]
+fn a_switch_that_fails_costs_the_index_and_no_more() {
+    let (_dir, root, id) = indexed();
+    put(&root, 2, "tenant-shop.slice\tsystem/tenant-shop.slice\n").unwrap();
+    // In the way of the new link.
+    fs::create_dir_all(root.tenant(&id).join(".current.tmp/x")).unwrap();
+    assert!(switch(&root, &id, 2).is_err());
+    assert!(!has_index(&root));
+    assert_eq!(current(&root, &id).unwrap(), Some(1));
+}
+
+#[test]
+fn an_index_beside_another_registry_is_written_anew() {
+    let (_dir, root, _id) = indexed();
+    let before = fs::read(root.join("/var/lib/bitbuilder/boot.index")).unwrap();
+    crate::atomic::write(&root.registry(), br#"{"format":1,"tenants":[]}"#, 0o644).unwrap();
+    assert!(!index_is_stale(&root).unwrap());
+    index(&root).unwrap();
+    let after = fs::read(root.join("/var/lib/bitbuilder/boot.index")).unwrap();
+    assert_ne!(before, after);
+}
+
+#[test]
+fn a_link_that_was_moved_by_hand_is_found() {
+    let (_dir, root, id) = indexed();
+    put(&root, 2, "tenant-shop.slice\tsystem/tenant-shop.slice\ntenant@shop.service.d\tsystem/tenant@shop.service.d\n").unwrap();
+    fs::remove_file(root.current(&id)).unwrap();
+    std::os::unix::fs::symlink("generations/2", root.current(&id)).unwrap();
+    assert!(index_is_stale(&root).unwrap());
+}

@@ -64,6 +64,7 @@ pub use watch::{judge, judge_unit};
 
 use crate::apply::{self, Recovery};
 use crate::audit::{self, Command, Draft};
+use crate::generations;
 use crate::host::{Host, HostError};
 use crate::notify;
 use bitbuilder_core::model::Name;
@@ -222,6 +223,8 @@ fn rounds<'scope, 'env>(
             if first && let Err(error) = units::converge(host, &ground.revision) {
                 report.system.error.get_or_insert(error.to_string());
             }
+            // One that cannot be written costs time at a reload, no more.
+            let _ = generations::index(host.root());
             let rest = Rest::after(host, &ground, rest, &report.system, &done)?;
             report.merge(done);
             Ok(rest)

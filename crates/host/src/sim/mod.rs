@@ -42,6 +42,7 @@ use crate::disk;
 use crate::host::{Caller, Host, HostError, UnitState};
 use crate::observe;
 use crate::paths::HostRoot;
+use crate::systemd::shared;
 use base64ct::{Base64, Encoding};
 use bitbuilder_core::digest::sha256;
 use bitbuilder_core::model::Name;
@@ -498,9 +499,13 @@ impl Host for SimHost {
     fn reload_network(&self, wait_for: &[String]) -> Result<(), HostError> {
         self.gate.enter(Call::ReloadNetwork, &wait_for.join(" "))?;
         disk::point();
-        let mut files = self.network.lock().unwrap_or_else(PoisonError::into_inner);
-        self.store
-            .change(|state| network::reload(&self.root, state, &mut files, wait_for))
+        let path = self.root.runtime().join("networkd.reload");
+        shared::run(&path, || {
+            let mut files = self.network.lock().unwrap_or_else(PoisonError::into_inner);
+            self.store
+                .change(|state| network::reload(&self.root, state, &mut files))
+        })?;
+        self.store.read(|state| network::wait(state, wait_for))?
     }
 
     fn make_links(&self, batch: &str) -> Result<(), HostError> {

@@ -57,7 +57,6 @@ pub(super) fn reload(
     root: &HostRoot,
     state: &mut State,
     files: &mut FilesRead,
-    wait_for: &[String],
 ) -> Result<(), HostError> {
     for entry in fs::read_dir(root.network()).into_iter().flatten() {
         let entry = entry.map_err(HostError::file(&root.network()))?;
@@ -66,6 +65,11 @@ pub(super) fn reload(
             state.links.insert(link, addresses);
         }
     }
+    Ok(())
+}
+
+/// Whether links are set up.
+pub(super) fn wait(state: &State, wait_for: &[String]) -> Result<(), HostError> {
     let missing: Vec<String> = wait_for
         .iter()
         .filter(|link| !state.links.contains_key(*link) && !state.ports.contains_key(*link))

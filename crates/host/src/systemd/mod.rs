@@ -12,7 +12,7 @@ mod link;
 mod links;
 mod manager;
 mod networkd;
-mod shared;
+pub(crate) mod shared;
 mod watch;
 mod witness;
 

@@ -15,7 +15,7 @@ use std::path::Path;
 ///
 /// # Errors
 /// When the file cannot be used, or what `work` says: then the next one tries it itself.
-pub(super) fn run(
+pub(crate) fn run(
     path: &Path,
     work: impl FnOnce() -> Result<(), HostError>,
 ) -> Result<(), HostError> {

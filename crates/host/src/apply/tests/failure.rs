@@ -296,6 +296,12 @@ fn a_damaged_generation_is_named_and_passed_over() {
         damage[0].to_string(),
         "boot has other content than when it was written"
     );
+    // The index was made while it was whole.
+    host.reboot().unwrap();
+    assert!(!View::of(&host, "shop").units.is_empty());
+    for index in ["boot.index", "mount-boot.index"] {
+        fs::remove_file(host.root().state().join(index)).unwrap();
+    }
     host.reboot().unwrap();
     assert!(View::of(&host, "shop").units.is_empty());
     assert!(

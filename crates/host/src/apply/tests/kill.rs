@@ -3,6 +3,7 @@
 
 use super::deploy::assert_succeeded;
 use super::failure::deployed;
+use super::index;
 use super::scene::{Shop, Target, World, deploy, remove};
 use super::view::View;
 use crate::apply::{Recovery, recover_all};
@@ -31,14 +32,17 @@ impl Way<'_> {
         let new = View::of(&host, "shop");
         assert!(effects > 30, "only {effects} effects: they are not counted");
         let mut seen = [false, false];
+        let mut indexed = [false, false];
         for at in 0..=effects {
             let world = self.from.copy();
             let host = world.host();
             let finished = crash::at(at, || (self.act)(&host)).is_some();
             assert_eq!(finished, at == effects, "after {at} of {effects} effects");
+            indexed[usize::from(index::changes_nothing(&world))] = true;
             seen[usize::from(self.recover(&world, &old, &new, at))] = true;
         }
         assert_eq!(seen, [true, true], "both ends are reached");
+        assert_eq!(indexed, [true, true], "with an index and without");
     }
 
     /// Recovers, also from kills of the recovery; whether the new generation is there.

@@ -3,6 +3,7 @@
 
 mod deploy;
 mod failure;
+mod index;
 mod kill;
 mod plans;
 mod scene;

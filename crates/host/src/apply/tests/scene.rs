@@ -1,9 +1,12 @@
 //! Tenants, rendered for real, and worlds to deploy them in.
 
+use super::index;
 use super::plans::{plan, removal};
 use crate::apply::{Apply, LayerSource, Outcome, Work};
 use crate::disk;
+use crate::generations;
 use crate::host::{Host, HostError};
+use crate::paths::HostRoot;
 use crate::sim::SimHost;
 use bitbuilder_core::allocate::{
     InterfaceAllocation, MachineAllocation, NetworkAllocation, TenantAllocation,
@@ -259,10 +262,13 @@ impl World {
         Self { dir: dir.unwrap() }
     }
 
-    /// The same, somewhere else.
+    /// The same, somewhere else; a copied index would be of another registry.
     pub(super) fn copy(&self) -> Self {
         let other = Self::new();
         copy(self.path(), other.path()).unwrap();
+        if index::counts(self) {
+            generations::index(&HostRoot::new(other.path())).unwrap();
+        }
         other
     }
 
