@@ -2,18 +2,19 @@
 
 use super::{Allocations, TenantAllocation, Uplink};
 use crate::model::{Name, Protocol, Subnet4};
-use std::collections::{BTreeSet, HashSet};
+use std::borrow::Borrow;
+use std::collections::BTreeSet;
 
 /// Everything that one tenant must not get because another has it.
 #[derive(Debug, Default)]
 pub(super) struct Taken<'a> {
-    pub(super) numbers: HashSet<u32>,
-    pub(super) links: HashSet<&'a str>,
-    pub(super) machines: HashSet<&'a str>,
-    pub(super) macs: HashSet<&'a str>,
+    pub(super) numbers: Sorted<u32>,
+    pub(super) links: Sorted<&'a str>,
+    pub(super) machines: Sorted<&'a str>,
+    pub(super) macs: Sorted<&'a str>,
     pub(super) subnets: Vec<Subnet4>,
     /// Upper 64 bits of the IPv6 networks.
-    pub(super) ipv6: BTreeSet<u64>,
+    pub(super) ipv6: Sorted<u64>,
     pub(super) ports: BTreeSet<(Protocol, u16)>,
     /// Trunk links and VLAN ids.
     pub(super) vlans: BTreeSet<(&'a str, u16)>,
@@ -30,29 +31,58 @@ impl<'a> Taken<'a> {
                 taken.add(allocation);
             }
         }
+        taken.numbers.sort();
+        taken.ipv6.sort();
+        for names in [&mut taken.links, &mut taken.machines, &mut taken.macs] {
+            names.sort();
+        }
         taken
     }
 
     fn add(&mut self, allocation: &'a TenantAllocation) {
-        self.numbers.insert(allocation.number);
+        self.numbers.0.push(allocation.number);
         self.ports.extend(&allocation.ports);
         for network in allocation.networks.values() {
-            self.links.extend(network.links());
+            self.links.0.extend(network.links());
             self.tables
                 .extend(network.vrf.as_ref().map(|vrf| vrf.table));
             if let Some(Uplink::Vlan { parent, id, .. }) = &network.uplink {
                 self.vlans.insert((parent, *id));
             }
             self.subnets.push(network.subnet);
-            self.ipv6.extend(network.ipv6.map(upper_half));
+            self.ipv6.0.extend(network.ipv6.map(upper_half));
         }
         for machine in allocation.machines.values() {
-            self.machines.insert(&machine.machine);
+            self.machines.0.push(&machine.machine);
             for interface in machine.interfaces.values() {
-                self.links.insert(&interface.link);
-                self.macs.insert(&interface.mac);
+                self.links.0.push(&interface.link);
+                self.macs.0.push(&interface.mac);
             }
         }
+    }
+}
+
+/// A set that is made once for every tenant: to sort what is nearly in order takes less than to hash it.
+#[derive(Debug)]
+pub(super) struct Sorted<T>(Vec<T>);
+
+impl<T> Default for Sorted<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T: Ord> Sorted<T> {
+    fn sort(&mut self) {
+        self.0.sort();
+    }
+
+    pub(super) fn contains<Q: Ord + ?Sized>(&self, value: &Q) -> bool
+    where
+        T: Borrow<Q>,
+    {
+        let found = self.0.binary_search_by(|own| own.borrow().cmp(value));
+        found.is_ok()
     }
 }
 

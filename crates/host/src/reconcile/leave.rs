@@ -28,17 +28,20 @@ pub(super) fn leaving(host: &dyn Host, ground: &Ground) -> Result<BTreeSet<Name>
         .map(|(id, _)| id.clone())
         .collect();
     ids.extend(ground.registry.keys().cloned());
+    let registered = ground.revision.system.tenants.iter();
+    let registered: BTreeSet<&Name> = registered.map(|tenant| &tenant.id).collect();
+    ids.retain(|id| !registered.contains(id));
     let root = host.root();
     for id in teardown::homes(root)? {
+        if allocated.contains_key(&id) || registered.contains(&id) {
+            continue;
+        }
         let is_data = || -> Result<bool, HostError> {
             Ok(teardown::leftovers(root, &id)?.is_empty() && teardown::has_data(root, &id)?)
         };
-        if !allocated.contains_key(&id) && !is_data()? {
+        if !is_data()? {
             ids.insert(id);
         }
-    }
-    for registered in &ground.revision.system.tenants {
-        ids.remove(&registered.id);
     }
     Ok(ids)
 }
