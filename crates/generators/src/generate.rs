@@ -5,13 +5,17 @@ use crate::index::{self, Entry};
 use crate::names::Names;
 use crate::output::{self, Output};
 use crate::trials::Trials;
-use crate::{file, host, names, registry};
+use crate::{calls, file, host, names, registry};
 use rustix::fd::OwnedFd;
 use rustix::fs::{AtFlags, CWD};
 use rustix::io::Errno;
 use std::fmt;
 use std::io;
+use std::ops::Range;
 use std::path::Path;
+
+/// Tenants whose calls are prepared before the first of them is placed.
+const BATCH: usize = 64;
 
 const TENANTS: &str = "var/lib/tenants";
 /// The generation that counts, below the directory of a tenant.
@@ -121,40 +125,53 @@ fn place_all(
         generator,
         home,
         trials: Trials::read(root),
-        output: Output::new(normal),
         room: Vec::new(),
+        calls: Vec::new(),
     };
-    for entry in &entries {
-        if let Err(cause) = run.place(entry) {
-            report(&Trouble {
-                whose: Whose::Tenant(entry.id),
-                cause,
+    let mut output = Output::new(normal);
+    for batch in entries.chunks(BATCH) {
+        run.calls.clear();
+        let prepared: Vec<_> = batch.iter().map(|entry| run.prepare(entry)).collect();
+        for (entry, prepared) in batch.iter().zip(prepared) {
+            let placed = prepared.and_then(|calls| {
+                let placed = output.make(&run.calls[calls]);
+                placed.map_err(|(path, error)| format!("{}: {error}", path.to_string_lossy()))
             });
+            if let Err(cause) = placed {
+                report(&Trouble {
+                    whose: Whose::Tenant(entry.id),
+                    cause,
+                });
+            }
         }
     }
     Ok(())
 }
 
 fn discover(normal: &OwnedFd) -> Result<(), Errno> {
-    Output::new(normal).place_shipped(
-        &format!("multi-user.target.wants/{DISCOVER}"),
-        &format!("{}{DISCOVER}", names::SHIPPED),
-    )
+    let mut calls = Vec::new();
+    let link = format!("multi-user.target.wants/{DISCOVER}");
+    let target = format!("{}{DISCOVER}", names::SHIPPED);
+    calls::add_shipped(&link, &target, &mut calls);
+    let made = Output::new(normal).make(&calls);
+    made.map_err(|(_, error)| error)
 }
 
-struct Run<'r> {
+struct Run {
     generator: Generator,
     /// `/var/lib/tenants/`.
     home: OwnedFd,
     trials: Trials,
-    output: Output<'r>,
     /// For the file of one tenant.
     room: Vec<u8>,
+    /// What makes the links of some tenants.
+    calls: Vec<u8>,
 }
 
-impl Run<'_> {
-    /// Places the links of a tenant. One that has no generation yet has none.
-    fn place(&mut self, Entry { id, links }: &Entry<'_>) -> Result<(), String> {
+impl Run {
+    /// Where in `calls` is now what makes the links of a tenant. One that has no generation yet has none.
+    fn prepare(&mut self, Entry { id, links }: &Entry<'_>) -> Result<Range<usize>, String> {
+        let start = self.calls.len();
         let directory = self.trials.directory(id)?;
         let links = match links {
             // The index has current generations, which that of a trial that is over is not.
@@ -164,7 +181,7 @@ impl Run<'_> {
                 let path = [id, "/", directory, "/", self.generator.file()].concat();
                 let at = |what: &dyn fmt::Display| format!("/{TENANTS}/{path}: {what}");
                 match file::open(&self.home, path.as_str()) {
-                    Err(Errno::NOENT) if self.is_new(id) => return Ok(()),
+                    Err(Errno::NOENT) if self.is_new(id) => return Ok(start..start),
                     opened => {
                         opened.and_then(|opened| file::read(&opened, &mut self.room, boot::LIMIT))
                     }
@@ -174,8 +191,8 @@ impl Run<'_> {
                     .map_err(|(line, reason)| at(&format_args!("line {line}: {reason}")))?
             }
         };
-        let placed = self.output.place(id, directory, links);
-        placed.map_err(|(link, error)| format!("{link}: {error}"))
+        calls::add(id, directory, links, &mut self.calls);
+        Ok(start..self.calls.len())
     }
 
     /// Whether the tenant was never given a generation; a link that leads nowhere is damage.

@@ -2,6 +2,7 @@
 //! as those of a tenant. A damaged list must not shadow anything else of the host.
 
 use crate::boot::LIMIT;
+use crate::calls;
 use crate::file;
 use crate::names::{self, Names};
 use crate::output::Output;
@@ -34,16 +35,16 @@ pub(crate) fn place(root: &OwnedFd, output: &mut Output<'_>) -> Result<(), Strin
     }
     let links =
         check(&text).map_err(|line| at(&format_args!("line {line} is no link of the host")))?;
+    let mut calls = Vec::new();
     for (link, target) in links {
         let target = match target {
             Target::Own(target) => ["/", DIRECTORY, "/", target].concat(),
             Target::Shipped(target) => target.to_owned(),
         };
-        output
-            .place_shipped(link, &target)
-            .map_err(|error| at(&format_args!("{link}: {error}")))?;
+        calls::add_shipped(link, &target, &mut calls);
     }
-    Ok(())
+    let made = output.make(&calls);
+    made.map_err(|(path, error)| at(&format_args!("{}: {error}", path.to_string_lossy())))
 }
 
 enum Target<'a> {

@@ -6,11 +6,12 @@
 //! - [`names`]: the units that a tenant may own; nothing else of the host can be shadowed.
 //! - [`index`]: all those links in one file.
 //! - [`host`]: links that the host's own units get.
-//! - [`output`]: links in the generator directory, a tenant's all or none.
+//! - [`calls`]: the system calls that make them. [`output`]: makes them in the generator directory, a tenant's all or none.
 //! - [`trials`]: generations that an earlier start of the host was trying.
 //! - [`generate()`]: all of it for every tenant. [`log`]: what went wrong, in the kernel's log. [`main()`]: the program.
 
 mod boot;
+mod calls;
 mod file;
 mod generate;
 mod host;
