@@ -1,8 +1,5 @@
 //! System calls to be made, as the kernel takes them: pairs of fields that each end with NUL, a directory and nothing, or a
 //! link and its target.
-//!
-//! A processor forgets in every system call what it has learned of the program around it: one that prepares many and then
-//! makes them takes a tenth less time than one that does both in turn.
 
 use crate::boot::{Link, Links, Target};
 use std::ffi::CStr;

@@ -11,11 +11,7 @@ use rustix::fs::{AtFlags, CWD};
 use rustix::io::Errno;
 use std::fmt;
 use std::io;
-use std::ops::Range;
 use std::path::Path;
-
-/// Tenants whose calls are prepared before the first of them is placed.
-const BATCH: usize = 64;
 
 const TENANTS: &str = "var/lib/tenants";
 /// The generation that counts, below the directory of a tenant.
@@ -125,24 +121,20 @@ fn place_all(
         generator,
         home,
         trials: Trials::read(root),
-        room: Vec::new(),
+        text: Vec::new(),
         calls: Vec::new(),
     };
     let mut output = Output::new(normal);
-    for batch in entries.chunks(BATCH) {
-        run.calls.clear();
-        let prepared: Vec<_> = batch.iter().map(|entry| run.prepare(entry)).collect();
-        for (entry, prepared) in batch.iter().zip(prepared) {
-            let placed = prepared.and_then(|calls| {
-                let placed = output.make(&run.calls[calls]);
-                placed.map_err(|(path, error)| format!("{}: {error}", path.to_string_lossy()))
+    for entry in &entries {
+        let placed = run.calls(entry).and_then(|calls| {
+            let made = output.make(calls);
+            made.map_err(|(path, error)| format!("{}: {error}", path.to_string_lossy()))
+        });
+        if let Err(cause) = placed {
+            report(&Trouble {
+                whose: Whose::Tenant(entry.id),
+                cause,
             });
-            if let Err(cause) = placed {
-                report(&Trouble {
-                    whose: Whose::Tenant(entry.id),
-                    cause,
-                });
-            }
         }
     }
     Ok(())
@@ -163,36 +155,33 @@ struct Run {
     home: OwnedFd,
     trials: Trials,
     /// For the file of one tenant.
-    room: Vec<u8>,
-    /// What makes the links of some tenants.
+    text: Vec<u8>,
+    /// What it asks for.
     calls: Vec<u8>,
 }
 
 impl Run {
-    /// Where in `calls` is now what makes the links of a tenant. One that has no generation yet has none.
-    fn prepare(&mut self, Entry { id, links }: &Entry<'_>) -> Result<Range<usize>, String> {
-        let start = self.calls.len();
+    /// What makes the links of a tenant; for one that has no generation yet, nothing.
+    fn calls<'a>(&'a mut self, entry: &Entry<'a>) -> Result<&'a [u8], String> {
+        let id = entry.id;
         let directory = self.trials.directory(id)?;
-        let links = match links {
-            // The index has current generations, which that of a trial that is over is not.
-            Some(links) if directory == CURRENT => *links,
-            _ => {
-                let names = Names::new(id).ok_or("this is not the id of a tenant")?;
-                let path = [id, "/", directory, "/", self.generator.file()].concat();
-                let at = |what: &dyn fmt::Display| format!("/{TENANTS}/{path}: {what}");
-                match file::open(&self.home, path.as_str()) {
-                    Err(Errno::NOENT) if self.is_new(id) => return Ok(start..start),
-                    opened => {
-                        opened.and_then(|opened| file::read(&opened, &mut self.room, boot::LIMIT))
-                    }
-                }
-                .map_err(|error| at(&error))?;
-                boot::check(self.generator, &self.room, &names)
-                    .map_err(|(line, reason)| at(&format_args!("line {line}: {reason}")))?
-            }
-        };
+        // The index has current generations, which that of a trial that is over is not.
+        if let Some(calls) = entry.calls.filter(|_| directory == CURRENT) {
+            return Ok(calls);
+        }
+        let names = Names::new(id).ok_or("this is not the id of a tenant")?;
+        let path = [id, "/", directory, "/", self.generator.file()].concat();
+        let at = |what: &dyn fmt::Display| format!("/{TENANTS}/{path}: {what}");
+        match file::open(&self.home, path.as_str()) {
+            Err(Errno::NOENT) if self.is_new(id) => return Ok(&[]),
+            opened => opened.and_then(|opened| file::read(&opened, &mut self.text, boot::LIMIT)),
+        }
+        .map_err(|error| at(&error))?;
+        let links = boot::check(self.generator, &self.text, &names)
+            .map_err(|(line, reason)| at(&format_args!("line {line}: {reason}")))?;
+        self.calls.clear();
         calls::add(id, directory, links, &mut self.calls);
-        Ok(start..self.calls.len())
+        Ok(&self.calls)
     }
 
     /// Whether the tenant was never given a generation; a link that leads nowhere is damage.

@@ -1,18 +1,18 @@
-//! `/var/lib/bitbuilder/boot.index` and `mount-boot.index`: what a generator reads, of all tenants in one file each, because
+//! `/var/lib/bitbuilder/boot.index` and `mount-boot.index`: what a generator does for all tenants in one file each, because
 //! to open a file of every tenant takes longer than to place what it says.
 //!
 //! Whoever is about to switch a link `current` removes both before, durably, and writes them when all are switched. The
 //! first line says which file the registry was: inode, time of its last change, size. An index beside another registry
-//! does not count, and without one every tenant's own file is read. What an index says is checked as if it came from
-//! there, all of it before any is placed.
+//! does not count, and without one every tenant's own file is read.
 //!
-//! After the first line there is for each enabled tenant a line `<id> <size>` and the content of its file, or a line
-//! `<id>` when that is not whole.
+//! The second line is the CRC-32 of what follows: for each enabled tenant a line `<id> <size>` and its [`calls`], or a line
+//! `<id>` when its file is not whole. They were checked when the index was made.
 
-use crate::boot::{self, Generator, Links};
-use crate::file;
+use crate::boot::{self, Generator};
+use crate::generate::CURRENT;
 use crate::names::Names;
 use crate::registry::{self, Tenant};
+use crate::{calls, file};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::CWD;
 use std::io;
@@ -38,23 +38,29 @@ pub fn compose(generator: Generator, root: &Path) -> io::Result<Vec<u8>> {
     let (mut list, mut text) = (Vec::new(), Vec::new());
     let registry = file::open(&root, registry::PATH)?;
     file::read(&registry, &mut list, registry::LIMIT)?;
-    let mut index = stamp(&registry)?.into_bytes();
+    let (mut content, mut made) = (Vec::new(), Vec::new());
     let tenants = registry::parse(&list)?.tenants;
     for Tenant { id, .. } in tenants.iter().filter(|tenant| tenant.enabled) {
         // What else has such an id must not pass for a line.
         let names = Names::new(id)
             .ok_or_else(|| io::Error::other(format!("{id:?} is not the id of a tenant")))?;
-        index.extend_from_slice(id.as_bytes());
-        let path = ["var/lib/tenants/", id, "/current/", generator.file()].concat();
+        content.extend_from_slice(id.as_bytes());
+        let path = ["var/lib/tenants/", id, "/", CURRENT, "/", generator.file()].concat();
         let read = file::open(&root, path.as_str())
             .and_then(|file| file::read(&file, &mut text, boot::LIMIT));
-        if read.is_ok() && boot::check(generator, &text, &names).is_ok() {
-            index.extend_from_slice(format!(" {}\n", text.len()).as_bytes());
-            index.extend_from_slice(&text);
+        let links = boot::check(generator, &text, &names).ok();
+        if let Some(links) = links.filter(|_| read.is_ok()) {
+            made.clear();
+            calls::add(id, CURRENT, links, &mut made);
+            content.extend_from_slice(format!(" {}\n", made.len()).as_bytes());
+            content.extend_from_slice(&made);
         } else {
-            index.push(b'\n');
+            content.push(b'\n');
         }
     }
+    let mut index = stamp(&registry)?.into_bytes();
+    index.extend_from_slice(checksum(&content).as_bytes());
+    index.append(&mut content);
     Ok(index)
 }
 
@@ -81,12 +87,17 @@ fn stamp(registry: &OwnedFd) -> io::Result<String> {
     ))
 }
 
+/// The line that tells what the disk has damaged.
+fn checksum(content: &[u8]) -> String {
+    format!("crc32 {:08x}\n", crc32fast::hash(content))
+}
+
 /// One enabled tenant.
 pub(crate) struct Entry<'a> {
     /// Its id, unchecked.
     pub(crate) id: &'a str,
-    /// What its file says, if it was not to be read.
-    pub(crate) links: Option<Links<'a>>,
+    /// What makes its links, unless its file is to be read.
+    pub(crate) calls: Option<&'a [u8]>,
 }
 
 impl<'a> Entry<'a> {
@@ -94,7 +105,7 @@ impl<'a> Entry<'a> {
     pub(crate) fn listed(tenant: &'a Tenant<'_>) -> Self {
         Self {
             id: &tenant.id,
-            links: None,
+            calls: None,
         }
     }
 }
@@ -109,26 +120,28 @@ pub(crate) fn read<'a>(
     let index = file::open(root, path(generator)).ok()?;
     file::read(&index, text, LIMIT).ok()?;
     let text = text.strip_prefix(stamp(registry).ok()?.as_bytes())?;
-    entries(generator, text)
+    let (sum, content) = text.split_at_checked(checksum(&[]).len())?;
+    (sum == checksum(content).as_bytes()).then(|| entries(content))?
 }
 
-/// The entries of an index without its first line; `None` when it is damaged, or has something that is not the tenant's.
-fn entries(generator: Generator, mut text: &[u8]) -> Option<Vec<Entry<'_>>> {
+fn entries(mut content: &[u8]) -> Option<Vec<Entry<'_>>> {
     let mut entries = Vec::new();
-    while !text.is_empty() {
-        let end = text.iter().position(|byte| *byte == b'\n')?;
-        let (line, rest) = (std::str::from_utf8(&text[..end]).ok()?, &text[end + 1..]);
+    while !content.is_empty() {
+        let end = content.iter().position(|byte| *byte == b'\n')?;
+        let (line, rest) = (
+            std::str::from_utf8(&content[..end]).ok()?,
+            &content[end + 1..],
+        );
         let (id, size) = match line.split_once(' ') {
             Some((id, size)) => (id, Some(size.parse().ok()?)),
             None => (line, None),
         };
-        let (content, rest) = rest.split_at_checked(size.unwrap_or(0))?;
-        text = rest;
-        let links = match size {
-            Some(_) => Some(boot::check(generator, content, &Names::new(id)?).ok()?),
-            None => None,
-        };
-        entries.push(Entry { id, links });
+        let (calls, rest) = rest.split_at_checked(size.unwrap_or(0))?;
+        content = rest;
+        entries.push(Entry {
+            id,
+            calls: size.map(|_| calls),
+        });
     }
     Some(entries)
 }
