@@ -17,6 +17,8 @@ const COUNTS: [usize; 3] = [100, 1_000, 10_000];
 const SHELL_COUNT: usize = 100;
 /// Starting a program takes so little that only many runs show a difference.
 const START_RUNS: u32 = 201;
+/// What the rest of a machine does moves short runs: few runs of them tell nothing.
+const CALLS_RUNS: u32 = 31;
 /// Generators and the file of a generation that each reads.
 const GENERATORS: [(&str, &str); 2] = [
     ("tenant-generator", "boot"),
@@ -93,7 +95,7 @@ impl Bench<'_> {
         fs::write(&calls, state.calls(file)?)?;
         self.same_tree(generator, &program, &calls)?;
         let (ours, theirs) = in_turn(
-            self.runs,
+            self.runs.max(CALLS_RUNS),
             || self.generator(generator),
             || self.in_empty(|output| success(Command::new(&program).arg(&calls).arg(output))),
         )?;
