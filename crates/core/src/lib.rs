@@ -13,8 +13,8 @@
 //! - [`window`]: whether a generation that was deployed works, and what follows.
 //! - [`report`]: findings, plans and status for people and for programs.
 //!
-//! Beside them, [`signature`] says whether who signed a commit may do so, [`sync`] when repositories are asked, and
-//! [`webhook`] what a delivery of a forge is worth.
+//! Beside them, [`trace`] follows a packet through the rules that were rendered, [`signature`] says whether who signed a
+//! commit may do so, [`sync`] when repositories are asked, and [`webhook`] what a delivery of a forge is worth.
 //!
 //! Nothing here opens a file, starts a process, reads a clock, the environment or a random source; the
 //! crate's `clippy.toml` holds that line.
@@ -35,6 +35,7 @@ pub mod report;
 pub mod resolve;
 pub mod signature;
 pub mod sync;
+pub mod trace;
 pub mod tree;
 pub mod unitfile;
 pub mod webhook;

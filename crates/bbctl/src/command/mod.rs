@@ -11,6 +11,7 @@ pub(crate) mod explain;
 pub(crate) mod history;
 pub(crate) mod host;
 pub(crate) mod logs;
+pub(crate) mod network;
 pub(crate) mod new;
 pub(crate) mod plan;
 pub(crate) mod resume;

@@ -287,6 +287,28 @@ pub struct FirewallRule {
     pub log: bool,
 }
 
+impl fmt::Display for FirewallRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} -> {}", self.from, self.to)?;
+        if let Some(protocol) = self.protocol {
+            write!(f, " {protocol}")?;
+        }
+        for (index, (first, last)) in self.ports.iter().enumerate() {
+            f.write_str(if index == 0 { " " } else { "," })?;
+            match first == last {
+                true => write!(f, "{first}")?,
+                false => write!(f, "{first}-{last}")?,
+            }
+        }
+        let action = match self.action {
+            FirewallAction::Accept => "accept",
+            FirewallAction::Drop => "drop",
+            FirewallAction::Reject => "reject",
+        };
+        write!(f, " {action}{}", if self.log { " log" } else { "" })
+    }
+}
+
 /// One side of a firewall rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Endpoint {
@@ -304,6 +326,19 @@ pub enum Endpoint {
     Subnet4(Subnet4),
     /// An IPv6 network.
     Subnet6(Ipv6Addr, u8),
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Any => f.write_str("any"),
+            Self::Outside => f.write_str("outside"),
+            Self::Host => f.write_str("host"),
+            Self::Network(name) | Self::Workload(name) => name.fmt(f),
+            Self::Subnet4(subnet) => subnet.fmt(f),
+            Self::Subnet6(address, length) => write!(f, "{address}/{length}"),
+        }
+    }
 }
 
 /// What a firewall rule does.

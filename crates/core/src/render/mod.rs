@@ -22,6 +22,9 @@ mod tenant;
 mod uplink;
 
 pub use health::HealthCheck;
+pub(crate) use names::TENANT_LINK_GROUP;
+pub(crate) use ruleset::NOT_OURS;
+pub(crate) use scene::{join, modified_eui64};
 
 use crate::allocate::TenantAllocation;
 use crate::artefact::Artefacts;

@@ -4,7 +4,7 @@ use crate::model::Name;
 use crate::unitfile::{escape_path, escape_unit_name};
 
 /// Link group of every tenant's bridge: rules tell "another tenant" by it without a list of tenants.
-pub(super) const TENANT_LINK_GROUP: u32 = 48059;
+pub(crate) const TENANT_LINK_GROUP: u32 = 48059;
 
 /// `/var/lib/tenants/<id>`.
 pub(super) fn home(tenant: &Name) -> String {

@@ -212,7 +212,7 @@ fn peer(link: &str) -> String {
 }
 
 /// Interface identifier of an Ethernet address, RFC 4291 appendix A.
-fn modified_eui64(mac: &str) -> Option<u64> {
+pub(crate) fn modified_eui64(mac: &str) -> Option<u64> {
     let mut octets = [0u8; 6];
     let mut parts = mac.split(':');
     for octet in &mut octets {
@@ -226,7 +226,8 @@ fn modified_eui64(mac: &str) -> Option<u64> {
         .then(|| u64::from_be_bytes(identifier))
 }
 
-fn join(prefix: Ipv6Addr, identifier: u64) -> Ipv6Addr {
+/// An address of a /64.
+pub(crate) fn join(prefix: Ipv6Addr, identifier: u64) -> Ipv6Addr {
     let high = u128::from(prefix) & !u128::from(u64::MAX);
     Ipv6Addr::from(high | u128::from(identifier))
 }

@@ -4,6 +4,7 @@
 //! - [`status()`]: the whole host or one tenant, for people and programs. [`wait_settled`]: until it is decided.
 //! - [`explain()`]: which line of which commit something on the host comes from.
 //! - [`Sight`]: what differs from current generations, for passes; [`drifted`] for people and programs.
+//! - [`network`]: tenants' networks, and what their rules counted.
 //! - [`health`]: results of health checks.
 
 pub(crate) mod drift;
@@ -11,6 +12,7 @@ mod drifted;
 mod explain;
 mod facts;
 pub mod health;
+pub mod network;
 mod presence;
 #[cfg(test)]
 mod scene;

@@ -16,7 +16,7 @@ pub(super) fn rules(scene: &Scene<'_>, table: &mut Table<'_>) {
 
     table.rule(
         CHAIN,
-        "not of this tenant",
+        super::NOT_OURS,
         vec![is_not(meta("iifname"), json!("@ports")), accept()],
     );
     let mac = concat(&[meta("iifname"), field("ether", "saddr")]);

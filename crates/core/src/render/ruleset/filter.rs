@@ -46,7 +46,7 @@ fn input(scene: &Scene<'_>, table: &mut Table<'_>) {
     table.hook("input", "filter", "input", 0);
     table.rule(
         "input",
-        "not of this tenant",
+        super::NOT_OURS,
         vec![is_not(meta("iifname"), json!("@links")), accept()],
     );
     table.rule("input", "answers to the host", vec![answers(), accept()]);
@@ -122,7 +122,11 @@ fn forward(scene: &Scene<'_>, table: &mut Table<'_>) {
         vec![published(), jump("rules")],
     );
     table.rule("inbound", "published ports", vec![published(), accept()]);
-    table.rule("inbound", "everything else", vec![drop()]);
+    table.rule(
+        "inbound",
+        "nothing comes in but by published ports",
+        vec![drop()],
+    );
 
     let without_nat = is_not(meta("iifname"), json!("@nat"));
     table.rule(
@@ -131,7 +135,11 @@ fn forward(scene: &Scene<'_>, table: &mut Table<'_>) {
         vec![without_nat, drop()],
     );
     table.rule("outbound", "", vec![jump("rules")]);
-    table.rule("outbound", "", vec![accept()]);
+    table.rule(
+        "outbound",
+        "a network with NAT reaches the outside",
+        vec![accept()],
+    );
 
     for bridge in &scene.bridges {
         // Where the kernel shows bridged packets to IP rules; the bridge table has decided on them.

@@ -43,6 +43,9 @@ pub(super) fn render(scene: &Scene<'_>, set: &mut Set) {
     );
 }
 
+/// Comment of the rules that send away what is no affair of their table.
+pub(crate) const NOT_OURS: &str = "not of this tenant";
+
 /// Links of the tenant's networks as the IP layer sees them, as elements of a set.
 fn links(scene: &Scene<'_>) -> Vec<serde_json::Value> {
     let links = scene.bridges.iter().flat_map(Bridge::links);

@@ -42,10 +42,10 @@ pub(super) fn routed(scene: &Scene<'_>, table: &mut Table<'_>) {
     table.hook("output", "filter", "output", 0);
     table.rule(
         "output",
-        "",
+        super::NOT_OURS,
         vec![is_not(meta("oifname"), json!("@links")), accept()],
     );
-    table.rule("output", "", vec![super::json::answers(), accept()]);
+    table.rule("output", "answers", vec![super::json::answers(), accept()]);
     for rule in from_host {
         for matches in routed_end(scene, &rule.to, End::To) {
             add(table, "output", rule, matches, true);
@@ -86,7 +86,7 @@ pub(super) fn bridged(scene: &Scene<'_>, table: &mut Table<'_>) {
     table.hook(chain, "filter", "forward", 0);
     table.rule(
         chain,
-        "not of this tenant",
+        super::NOT_OURS,
         vec![is_not(meta("iifname"), json!("@ports")), accept()],
     );
     table.rule(

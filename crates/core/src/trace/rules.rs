@@ -1,0 +1,129 @@
+//! Rendered transactions (libnftables-json(5)) as tables with chains and sets.
+
+use super::TraceError;
+use crate::model::Name;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// The tables of some tenants.
+#[derive(Debug, Default)]
+pub struct Rules {
+    pub(super) tables: Vec<Table>,
+}
+
+/// A table.
+#[derive(Debug, Default)]
+pub(super) struct Table {
+    pub(super) family: String,
+    pub(super) name: String,
+    pub(super) sets: BTreeMap<String, Vec<Value>>,
+    pub(super) chains: BTreeMap<String, Chain>,
+}
+
+/// A chain.
+#[derive(Debug, Default)]
+pub(super) struct Chain {
+    /// Where the kernel calls it; `None` when others jump to it.
+    pub(super) hook: Option<Hook>,
+    pub(super) rules: Vec<Rule>,
+}
+
+/// Where the kernel calls a chain.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Hook {
+    pub(super) name: String,
+    pub(super) priority: i64,
+}
+
+/// A rule.
+#[derive(Debug)]
+pub(super) struct Rule {
+    pub(super) comment: String,
+    pub(super) expressions: Vec<Value>,
+}
+
+impl Rules {
+    /// Adds what the transaction of `tenant` makes.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn add(&mut self, tenant: &Name, transaction: &[u8]) -> Result<(), TraceError> {
+        let damaged = || TraceError::Damaged(tenant.clone());
+        let value: Value = serde_json::from_slice(transaction).map_err(|_| damaged())?;
+        let commands = value["nftables"].as_array().ok_or_else(damaged)?;
+        for command in commands {
+            if let Some(added) = command.get("add") {
+                self.one(added).ok_or_else(damaged)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn one(&mut self, added: &Value) -> Option<()> {
+        let (kind, body) = added.as_object()?.iter().next()?;
+        let text = |key: &str| body[key].as_str().map(str::to_owned);
+        let family = text("family")?;
+        let name = text(if kind == "table" { "name" } else { "table" })?;
+        let known = |table: &Table| table.family == family && table.name == name;
+        let at = self.tables.iter().position(known).unwrap_or_else(|| {
+            self.tables.push(Table {
+                family: family.clone(),
+                name: name.clone(),
+                ..Table::default()
+            });
+            self.tables.len() - 1
+        });
+        let table = &mut self.tables[at];
+        match kind.as_str() {
+            "set" | "map" => {
+                let elements = body["elem"].as_array().cloned().unwrap_or_default();
+                table.sets.insert(text("name")?, elements);
+            }
+            "chain" => {
+                let hook = text("hook").map(|name| Hook {
+                    name,
+                    priority: body["prio"].as_i64().unwrap_or_default(),
+                });
+                table.chains.entry(text("name")?).or_default().hook = hook;
+            }
+            "rule" => {
+                let rule = Rule {
+                    comment: text("comment").unwrap_or_default(),
+                    expressions: body["expr"].as_array()?.clone(),
+                };
+                table.chains.get_mut(&text("chain")?)?.rules.push(rule);
+            }
+            _ => {}
+        }
+        Some(())
+    }
+
+    /// Chains that the kernel calls at `hook` of `family`, in its order.
+    pub(super) fn at(&self, family: &str, hook: &str) -> Vec<(&Table, &str)> {
+        let mut found: Vec<(i64, &Table, &str)> = self
+            .tables
+            .iter()
+            .filter(|table| table.family == family)
+            .flat_map(|table| {
+                let chains = table.chains.iter();
+                chains.filter_map(move |(name, chain)| {
+                    let at = chain.hook.as_ref().filter(|at| at.name == hook)?;
+                    Some((at.priority, table, name.as_str()))
+                })
+            })
+            .collect();
+        found.sort_by_key(|(priority, ..)| *priority);
+        let found = found.into_iter();
+        found.map(|(_, table, chain)| (table, chain)).collect()
+    }
+
+    /// Whether a set of this name in a table of `family` holds `element`: `links` and `nat` of `inet` hold links of networks,
+    /// `ports` of `bridge` those of workloads.
+    pub fn knows(&self, family: &str, set: &str, element: &str) -> bool {
+        self.tables
+            .iter()
+            .filter(|table| table.family == family)
+            .filter_map(|table| table.sets.get(set))
+            .any(|elements| elements.iter().any(|one| one == element))
+    }
+}

@@ -1,0 +1,254 @@
+use super::*;
+use crate::allocate::{Allocations, allocate};
+use crate::desired::DesiredTenant;
+use crate::model::{Endpoint, FirewallAction, FirewallRule, Protocol, Publish};
+use crate::sample::{at, attachment, name, network, pools, tenant};
+
+/// `shop` has `web` and `db` in `default`, `db` also in `back`; `blog` has `main`.
+fn shop() -> DesiredTenant {
+    let mut shop = tenant("shop", &["web", "db"]);
+    shop.networks[0].nat = true;
+    shop.networks.push(network("back"));
+    shop.workloads[1].attachments.push(attachment("back"));
+    let mut lone = crate::sample::workload("lone");
+    lone.attachments = vec![attachment("back")];
+    shop.workloads.push(lone);
+    shop
+}
+
+fn rule(line: u32, from: Endpoint, to: Endpoint, action: FirewallAction) -> FirewallRule {
+    FirewallRule {
+        origin: at("network/firewall/web.yaml", line),
+        from,
+        to,
+        protocol: Some(Protocol::Tcp),
+        ports: vec![(5432, 5432)],
+        action,
+        log: false,
+    }
+}
+
+struct Case {
+    rules: Rules,
+    allocations: Allocations,
+}
+
+impl Case {
+    fn of(tenants: &[DesiredTenant]) -> Self {
+        let mut case = Self {
+            rules: Rules::default(),
+            allocations: Allocations::default(),
+        };
+        for tenant in tenants {
+            case.allocations = allocate(&case.allocations, tenant, &pools()).unwrap();
+            let made = &case.allocations.tenants[&tenant.id];
+            let artefacts = crate::render::render(tenant, made).unwrap();
+            let ruleset = &artefacts.files["nftables/ruleset.json"].content;
+            case.rules.add(&tenant.id, ruleset).unwrap();
+        }
+        case
+    }
+
+    fn trace(&self, from: &str, to: &str, port: u16) -> Trace {
+        let ends = Ends {
+            tenant: name("shop"),
+            from: from.parse().unwrap(),
+            to: to.parse().unwrap(),
+            ipv6: false,
+        };
+        let places = locate(&self.rules, &self.allocations, &ends).unwrap();
+        trace(
+            &self.rules,
+            &self.allocations,
+            places,
+            Transport::Tcp,
+            Some(port),
+        )
+        .unwrap()
+    }
+
+    fn says(&self, from: &str, to: &str, port: u16) -> (Verdict, String) {
+        let trace = self.trace(from, to, port);
+        let decided = trace.decided.map(|step| step.rule);
+        (trace.verdict, decided.unwrap_or_default())
+    }
+}
+
+#[test]
+fn what_is_built_in_has_its_reason() {
+    let case = Case::of(&[shop(), tenant("blog", &["main"])]);
+    for (from, to, verdict, reason) in [
+        ("web", "db", Verdict::Accept, "IPv4"),
+        ("web", "lone", Verdict::Drop, "networks are apart"),
+        ("web", "blog/main", Verdict::Drop, "another tenant"),
+        ("blog/main", "web", Verdict::Drop, "another tenant"),
+        ("web", "host", Verdict::Drop, "the host is not the tenant's"),
+        (
+            "web",
+            "outside",
+            Verdict::Accept,
+            "a network with NAT reaches the outside",
+        ),
+        (
+            "lone",
+            "198.51.100.7",
+            Verdict::Drop,
+            "a network without NAT ends here",
+        ),
+        (
+            "outside",
+            "web",
+            Verdict::Drop,
+            "nothing comes in but by published ports",
+        ),
+        ("host", "web", Verdict::Accept, ""),
+    ] {
+        assert_eq!(
+            case.says(from, to, 80),
+            (verdict, reason.to_owned()),
+            "{from} -> {to}"
+        );
+    }
+}
+
+#[test]
+fn a_rule_is_named_by_file_and_line() {
+    let mut shop = shop();
+    let workload = |text: &str| Endpoint::Workload(name(text));
+    shop.firewall = vec![
+        rule(3, workload("web"), workload("lone"), FirewallAction::Accept),
+        rule(7, workload("web"), workload("db"), FirewallAction::Reject),
+        rule(9, workload("web"), Endpoint::Outside, FirewallAction::Drop),
+        rule(11, Endpoint::Host, workload("db"), FirewallAction::Drop),
+    ];
+    let case = Case::of(&[shop]);
+    for (from, to, port, verdict, line) in [
+        ("web", "lone", 5432, Verdict::Accept, Some(3)),
+        ("web", "lone", 5433, Verdict::Drop, None),
+        // Within one network nobody can answer for the machine.
+        ("web", "db", 5432, Verdict::Drop, Some(7)),
+        ("db", "web", 5432, Verdict::Accept, None),
+        ("web", "outside", 5432, Verdict::Drop, Some(9)),
+        ("web", "outside", 5433, Verdict::Accept, None),
+        ("host", "db", 5432, Verdict::Drop, Some(11)),
+    ] {
+        let trace = case.trace(from, to, port);
+        let expected = line.map(|line| format!("network/firewall/web.yaml:{line}"));
+        assert_eq!(
+            (trace.verdict, trace.origin),
+            (verdict, expected),
+            "{from} -> {to}:{port}"
+        );
+    }
+}
+
+#[test]
+fn a_published_port_leads_to_its_machine() {
+    let mut shop = shop();
+    shop.publish.push(Publish {
+        origin: at("network/topology.yaml", 9),
+        port: 8080,
+        protocol: Protocol::Tcp,
+        to: name("web"),
+        to_port: 80,
+    });
+    let case = Case::of(&[shop, tenant("blog", &["main"])]);
+    let open = case.trace("outside", "host", 8080);
+    assert_eq!(open.verdict, Verdict::Accept, "{open:?}");
+    let Place::Machine(machine) = &open.to else {
+        panic!("{open:?}");
+    };
+    assert_eq!(machine.workload, name("web"));
+    let led = open
+        .steps
+        .iter()
+        .find(|step| matches!(step.action, Action::Dnat { port: 80, .. }));
+    assert_eq!(origin(&led.unwrap().rule), Some("network/topology.yaml:9"));
+    // Not for others by way of the host, and no other port.
+    assert_eq!(case.says("blog/main", "host", 8080).0, Verdict::Drop);
+    assert_eq!(case.trace("outside", "host", 8081).steps, []);
+}
+
+#[test]
+fn nobody_has_every_name() {
+    let case = Case::of(&[shop()]);
+    let find = |to: &str| {
+        let ends = Ends {
+            tenant: name("shop"),
+            from: Wanted::Host,
+            to: to.parse().unwrap(),
+            ipv6: false,
+        };
+        locate(&case.rules, &case.allocations, &ends)
+    };
+    assert!(find("nobody").unwrap_err().to_string().contains("`nobody`"));
+    assert!(
+        find("10.64.0.99")
+            .unwrap_err()
+            .to_string()
+            .contains("10.64.0.99")
+    );
+    assert!("No Name".parse::<Wanted>().is_err());
+}
+
+#[test]
+fn a_comment_of_a_person_begins_with_its_place() {
+    assert_eq!(
+        origin("network/firewall/a.yaml:12"),
+        Some("network/firewall/a.yaml:12")
+    );
+    assert_eq!(
+        origin("network/topology.yaml:3: tcp/80"),
+        Some("network/topology.yaml:3")
+    );
+    for text in ["", "ARP", "networks are apart", "a:b", "x:1"] {
+        assert_eq!(origin(text), None, "{text}");
+    }
+}
+
+#[test]
+fn what_is_not_understood_is_not_guessed() {
+    let mut rules = Rules::default();
+    let text = r#"{"nftables":[
+        {"add":{"table":{"family":"inet","name":"t"}}},
+        {"add":{"chain":{"family":"inet","table":"t","name":"c","type":"filter","hook":"output","prio":0}}},
+        {"add":{"rule":{"family":"inet","table":"t","chain":"c","expr":[{"queue":null}],"comment":"odd"}}}]}"#;
+    rules.add(&name("shop"), text.as_bytes()).unwrap();
+    let host = Place::Host {
+        address: [127, 0, 0, 1].into(),
+    };
+    let outside = Place::Outside {
+        address: [192, 0, 2, 1].into(),
+    };
+    let found = trace(
+        &rules,
+        &Allocations::default(),
+        (host, outside),
+        Transport::Udp,
+        Some(1),
+    );
+    assert!(
+        matches!(found, Err(TraceError::Unknown { .. })),
+        "{found:?}"
+    );
+    assert!(rules.add(&name("shop"), b"{").is_err());
+}
+
+#[test]
+fn what_fits_in_several_ways_is_one_rule() {
+    let rule = |comment: &str, packets: u64| {
+        serde_json::json!({"rule": {"family": "inet", "table": "bb-shop", "chain": "rules", "comment": comment,
+            "expr": [{"counter": {"packets": packets, "bytes": packets * 60}}, {"drop": null}]}})
+    };
+    let mut other = rule("a.yaml:1", 100);
+    other["rule"]["table"] = "bb-other".into();
+    let listing = serde_json::json!({"nftables": [
+        {"metainfo": {}}, rule("a.yaml:1", 1), rule("a.yaml:4", 0), rule("a.yaml:1", 2), other,
+    ]});
+    let found = counted(listing.to_string().as_bytes(), &name("shop")).unwrap();
+    let found: Vec<(&str, u64, u64)> = found
+        .iter()
+        .map(|one| (one.rule.as_str(), one.packets, one.bytes))
+        .collect();
+    assert_eq!(found, [("a.yaml:1", 3, 180), ("a.yaml:4", 0, 0)]);
+}
