@@ -37,6 +37,7 @@ scenarios! {
     registry: "tests/scenarios/registry.md",
     plan: "tests/scenarios/plan.md",
     health: "tests/scenarios/health.md",
+    network: "tests/scenarios/network.md",
     drift: "tests/scenarios/drift.md",
     teardown: "tests/scenarios/teardown.md",
     signatures: "tests/scenarios/signatures.md",

@@ -2,6 +2,7 @@
 //!
 //! What the host cannot run is not in here; `resolve` says so with a finding.
 
+use crate::allocate::Partner;
 use crate::finding::Origin;
 use crate::model::{
     Attachment, FirewallRule, Health, Init, Limits, Name, Network, Peering, Publish, Resources,
@@ -29,8 +30,10 @@ pub struct DesiredTenant {
     pub workloads: Vec<DesiredWorkload>,
     /// Published ports, allowed by the registry.
     pub publish: Vec<Publish>,
-    /// Peerings that both sides declare.
+    /// Peerings that it declares, of networks that are here.
     pub peering: Vec<Peering>,
+    /// Who declares them too.
+    pub partners: Vec<Partner>,
     /// Firewall rules in order.
     pub firewall: Vec<FirewallRule>,
     /// Lifecycle scripts: path in the repository to content.

@@ -97,6 +97,7 @@ pub(crate) fn tenant(id: &str, workloads: &[&str]) -> DesiredTenant {
         workloads: workloads.iter().map(|text| workload(text)).collect(),
         publish: Vec::new(),
         peering: Vec::new(),
+        partners: Vec::new(),
         firewall: Vec::new(),
         scripts: BTreeMap::new(),
     }

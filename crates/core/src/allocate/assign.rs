@@ -4,7 +4,7 @@ use super::taken::Taken;
 use super::{Allocations, TenantAllocation, machines, networks};
 use crate::desired::DesiredTenant;
 use crate::finding::{Finding, Origin};
-use crate::model::{Pools, Protocol, Publish};
+use crate::model::{Name, Pools, Protocol, Publish};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// First host uid of the first tenant: above what distributions, homed and nspawn's `pick` hand out
@@ -56,6 +56,7 @@ pub fn assign(
     };
     allocation.restore();
     allocation.ports = ports(&taken, &tenant.publish, &mut findings);
+    allocation.peerings = peerings(tenant);
     networks::assign(&mut allocation, tenant, pools, &taken, &mut findings);
     machines::assign(&mut allocation, tenant, &taken, &mut findings);
     if findings.is_empty() {
@@ -75,9 +76,17 @@ fn fresh(taken: &Taken<'_>) -> Option<TenantAllocation> {
         networks: BTreeMap::new(),
         machines: BTreeMap::new(),
         ports: BTreeSet::new(),
+        peerings: BTreeSet::new(),
         released: None,
         kept: 0,
     })
+}
+
+fn peerings(tenant: &DesiredTenant) -> BTreeSet<(Name, Name)> {
+    let declared = tenant.peering.iter();
+    declared
+        .map(|peering| (peering.tenant.clone(), peering.network.clone()))
+        .collect()
 }
 
 fn ports(

@@ -5,6 +5,7 @@ mod lifecycle;
 mod machines;
 pub(crate) mod names;
 mod networks;
+mod partners;
 mod taken;
 #[cfg(test)]
 mod tests;
@@ -13,6 +14,7 @@ mod uplink;
 
 pub use assign::{allocate, assign};
 pub use lifecycle::{count, expire, release};
+pub use partners::{Partner, alone, partners};
 pub use unmet::unmet;
 pub use uplink::{Uplink, Vrf};
 
@@ -58,6 +60,9 @@ pub struct TenantAllocation {
     /// Ports of the host that it publishes.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub ports: BTreeSet<(Protocol, u16)>,
+    /// Peerings that it declares: the other tenant, and its own network.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub peerings: BTreeSet<(Name, Name)>,
     /// Seconds since the epoch at which the tenant was removed; `None` while it is registered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub released: Option<u64>,

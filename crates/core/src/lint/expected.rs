@@ -22,6 +22,8 @@ pub(super) struct Expected<'a> {
     /// The tenant's number.
     pub(super) number: u32,
     pub(super) ports: Vec<(String, u16)>,
+    /// Links between which it shares networks: a pair for each direction.
+    pub(super) peers: Vec<[&'a str; 2]>,
     pub(super) networks: Vec<&'a NetworkAllocation>,
     pub(super) machines: Vec<Machine<'a>>,
     /// Places in `machines`, by name of the workload.
@@ -68,6 +70,13 @@ impl<'a> Expected<'a> {
             .collect();
         let id = &bounds.registration.id;
         let ports = allocation.ports.iter();
+        let pairs = bounds.partners.iter().flat_map(|partner| {
+            let own = allocation.networks.get(&partner.network).into_iter();
+            own.flat_map(|own| {
+                let links = partner.links.iter();
+                links.flat_map(|link| [[own.link.as_str(), link], [link, own.link.as_str()]])
+            })
+        });
         Self {
             id,
             registration: bounds.registration,
@@ -77,6 +86,7 @@ impl<'a> Expected<'a> {
             ports: ports
                 .map(|(protocol, port)| (protocol.to_string(), *port))
                 .collect(),
+            peers: pairs.collect(),
             networks: allocation.networks.values().collect(),
             by_workload: machines
                 .iter()

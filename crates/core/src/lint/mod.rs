@@ -26,7 +26,7 @@ mod uplink;
 
 pub use host::host;
 
-use crate::allocate::TenantAllocation;
+use crate::allocate::{Partner, TenantAllocation};
 use crate::artefact::Artefacts;
 use crate::desired::Templates;
 use crate::finding::{Finding, Origin};
@@ -46,6 +46,8 @@ pub struct Bounds<'a> {
     pub allocation: &'a TenantAllocation,
     /// Images that are on the host.
     pub templates: &'a Templates,
+    /// With whom it shares networks.
+    pub partners: &'a [Partner],
 }
 
 /// Everything in `artefacts` that is not within `bounds`; empty for what [`crate::render`] makes of them.

@@ -1,6 +1,6 @@
 //! One hash over everything that the compiler reads: while it is equal, compiling would lead to equal artefacts.
 
-use crate::allocate::TenantAllocation;
+use crate::allocate::{Partner, TenantAllocation};
 use crate::desired::Templates;
 use crate::digest::sha256_parts;
 use crate::finding::Origin;
@@ -8,7 +8,7 @@ use crate::model::{Access, Policy, Registration};
 use crate::resolve::HostFacts;
 
 /// Version of the compiler. Whoever changes what equal input is compiled to raises it, so that hosts compile again.
-pub const COMPILER: u32 = 4;
+pub const COMPILER: u32 = 5;
 
 /// What the compiler reads of one tenant.
 #[derive(Debug, Clone, Copy)]
@@ -26,6 +26,8 @@ pub struct Inputs<'a> {
     pub templates: &'a Templates,
     /// [`crate::signature::KeyRing::digest`] of the keys that its commits are verified with; `None` when they are not.
     pub keys: Option<&'a str>,
+    /// With whom it shares networks.
+    pub partners: &'a [Partner],
     /// The numbers and names that the tenant has; `None` before it is given any.
     pub allocation: Option<&'a TenantAllocation>,
 }
@@ -52,6 +54,7 @@ pub fn inputs_hash(inputs: &Inputs<'_>) -> String {
         format!("{:?}", inputs.templates),
         format!("{:?}", inputs.allocation),
         inputs.keys.unwrap_or_default().to_owned(),
+        format!("{:?}", inputs.partners),
     ];
     sha256_parts(parts.iter().map(String::as_bytes))
 }
@@ -127,6 +130,7 @@ mod tests {
             facts: &facts,
             templates: &templates,
             keys: None,
+            partners: &[],
             allocation: None,
         };
         let known = inputs_hash(&base);
@@ -151,6 +155,12 @@ mod tests {
             ..HostFacts::default()
         };
         other(Inputs { facts, ..base });
+        let partners = &[Partner {
+            tenant: name("blog"),
+            network: name("default"),
+            links: ["br-blog".to_owned()].into(),
+        }];
+        other(Inputs { partners, ..base });
         let keys = Some("ring");
         other(Inputs { keys, ..base });
         let allocation = Some(&TenantAllocation {
@@ -159,6 +169,7 @@ mod tests {
             networks: Default::default(),
             machines: Default::default(),
             ports: Default::default(),
+            peerings: Default::default(),
             released: None,
             kept: 0,
         });

@@ -94,6 +94,7 @@ fn desired_tenant(input: &Input<'_>, findings: &mut Vec<Finding>) -> DesiredTena
     let workloads = workloads::resolve(input, &containers, &networks, &limits, findings);
     let publish = traffic::publish(input, &workloads, findings);
     let firewall = traffic::firewall(input, &networks, &workloads, findings);
+    let peering = traffic::peering(input, &networks);
     let metadata = &input.tenant.metadata;
     let wanted = input.registration.enabled && metadata.enabled;
     DesiredTenant {
@@ -105,7 +106,8 @@ fn desired_tenant(input: &Input<'_>, findings: &mut Vec<Finding>) -> DesiredTena
         networks,
         workloads,
         publish,
-        peering: Vec::new(),
+        peering,
+        partners: Vec::new(),
         firewall,
         scripts: scripts(input),
     }

@@ -438,17 +438,6 @@ fn findings() {
             ],
         ),
         (
-            "a peering",
-            |c| {
-                c.tenant.topology.peering.push(Peering {
-                    origin: at("network/topology.yaml", 9),
-                    tenant: name("blog"),
-                    network: name("default"),
-                });
-            },
-            &["warning not-available network/topology.yaml:9:1"],
-        ),
-        (
             "a credential that is not there",
             |c| {
                 c.tenant.containers[0]

@@ -3,7 +3,7 @@
 use super::{Input, suggest};
 use crate::desired::DesiredWorkload;
 use crate::finding::Finding;
-use crate::model::{Endpoint, FirewallRule, Name, Network, Publish};
+use crate::model::{Endpoint, FirewallRule, Name, Network, Peering, Publish};
 
 /// The published ports that the registry allows and a workload of this host answers.
 pub(super) fn publish(
@@ -79,6 +79,17 @@ fn not_allowed(input: &Input<'_>, entry: &Publish) -> Option<Finding> {
         input.registration.id, entry.protocol, entry.port
     );
     Some(Finding::error(entry.origin.clone(), "not-allowed", message).help(help))
+}
+
+/// The peerings of networks that are here; one that is not has a finding of its own.
+pub(super) fn peering(input: &Input<'_>, networks: &[Network]) -> Vec<Peering> {
+    let declared = input.tenant.topology.peering.iter();
+    let here = |peering: &&Peering| {
+        networks
+            .iter()
+            .any(|network| network.name == peering.network)
+    };
+    declared.filter(here).cloned().collect()
 }
 
 /// The firewall rules whose ends are here; one about a workload or network that is left out has

@@ -99,10 +99,6 @@ fn left_out(input: &Input<'_>, findings: &mut Vec<Finding>) {
     for user in &tenant.users {
         add(user.origin.clone(), &format!("user `{}` is", user.name));
     }
-    for peering in &tenant.topology.peering {
-        let what = format!("the peering with tenant `{}` is", peering.tenant);
-        add(peering.origin.clone(), &what);
-    }
     for path in permission::hooks(input) {
         add(Origin::file(path), "this lifecycle script is");
     }

@@ -252,3 +252,60 @@ fn what_fits_in_several_ways_is_one_rule() {
         .collect();
     assert_eq!(found, [("a.yaml:1", 3, 180), ("a.yaml:4", 0, 0)]);
 }
+
+/// What `shop` shares, and whether `blog` shares it too.
+fn sharing(both: bool) -> Case {
+    let peering = |tenant: &str, network: &str| crate::model::Peering {
+        origin: at("network/topology.yaml", 5),
+        tenant: name(tenant),
+        network: name(network),
+    };
+    let (mut shop, mut blog) = (shop(), tenant("blog", &["main"]));
+    shop.peering.push(peering("blog", "back"));
+    if both {
+        blog.peering.push(peering("shop", "default"));
+    }
+    let mut allocations = Allocations::default();
+    for tenant in [&shop, &blog] {
+        allocations = allocate(&allocations, tenant, &pools()).unwrap();
+    }
+    for tenant in [&mut shop, &mut blog] {
+        let own = &allocations.tenants[&tenant.id];
+        tenant.partners = crate::allocate::partners(&allocations, &tenant.id, Some(own));
+    }
+    assert_eq!(
+        crate::allocate::alone(&shop, &shop.partners).is_empty(),
+        both
+    );
+    Case::of(&[shop, blog])
+}
+
+#[test]
+fn a_peering_needs_both_sides() {
+    let reason = "both tenants declare the peering".to_owned();
+    let case = sharing(true);
+    assert_eq!(
+        case.says("lone", "blog/main", 80),
+        (Verdict::Accept, reason.clone())
+    );
+    assert_eq!(
+        case.says("blog/main", "lone", 80),
+        (Verdict::Accept, reason)
+    );
+    // Only the network that is shared; and nobody is hidden behind the host.
+    assert_eq!(case.says("web", "blog/main", 80).0, Verdict::Drop);
+    let steps = case.trace("lone", "blog/main", 80).steps;
+    assert!(
+        !steps.iter().any(|step| step.action == Action::Masquerade),
+        "{steps:?}"
+    );
+    let case = sharing(false);
+    assert_eq!(
+        case.says("lone", "blog/main", 80),
+        (Verdict::Drop, "another tenant".to_owned())
+    );
+    assert_eq!(
+        case.says("blog/main", "lone", 80),
+        (Verdict::Drop, "another tenant".to_owned())
+    );
+}

@@ -694,6 +694,12 @@ fn packet_rules_are_about_own_packets() {
             r#""dir":"original"}},"value":2}"#,
         ),
         (r#""right":8080}"#, r#""right":22}"#),
+        (r#"["tcp",8080,"#, r#"["tcp",22,"#),
+        (r#""target":"closed""#, r#""target":"rules""#),
+        (
+            r#""name":"peers","#,
+            r#""name":"peers","elem":[{"concat":["br-shop","br-blog"]}],"#,
+        ),
         (
             r#""addr":"172.20.16.3","port":80"#,
             r#""addr":"10.0.0.1","port":80"#,

@@ -7,7 +7,7 @@ mod fixtures;
 mod hostile;
 mod hosts;
 
-use bitbuilder_core::allocate::{Allocations, TenantAllocation, allocate};
+use bitbuilder_core::allocate::{Allocations, Partner, TenantAllocation, allocate};
 use bitbuilder_core::artefact::Artefacts;
 use bitbuilder_core::desired::{DesiredTenant, ResolvedImage, Template, Templates};
 use bitbuilder_core::finding::Finding;
@@ -22,6 +22,7 @@ struct Case {
     registration: Registration,
     allocation: TenantAllocation,
     templates: Templates,
+    partners: Vec<Partner>,
 }
 
 impl Case {
@@ -46,6 +47,7 @@ impl Case {
         };
         Self {
             artefacts: render(tenant, &allocation).unwrap(),
+            partners: tenant.partners.clone(),
             registration: registration(tenant),
             allocation,
             templates: [(name("tenant-container"), template)].into(),
@@ -59,6 +61,7 @@ impl Case {
                 registration: &self.registration,
                 allocation: &self.allocation,
                 templates: &self.templates,
+                partners: &self.partners,
             },
         )
     }

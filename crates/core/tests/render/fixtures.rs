@@ -104,6 +104,7 @@ pub(crate) fn tenant(
         workloads,
         publish: Vec::new(),
         peering: Vec::new(),
+        partners: Vec::new(),
         firewall: Vec::new(),
         scripts: BTreeMap::new(),
     }
@@ -163,6 +164,7 @@ pub(crate) fn allocation(tenant: &DesiredTenant, number: u8) -> TenantAllocation
         machines: machines.collect(),
         networks,
         ports: BTreeSet::new(),
+        peerings: Default::default(),
         released: None,
         kept: 0,
     }

@@ -64,16 +64,19 @@ fn stages(
         facts,
     );
     findings.extend(checked.findings);
-    let desired = checked.value?;
+    let mut desired = checked.value?;
     let allocated = allocate::assign(&ground.allocations, &desired, &policy.pools);
     let allocation = allocated.map_err(|wrong| findings.extend(wrong)).ok()?;
     findings.extend(allocate::unmet(&desired, &allocation));
+    desired.partners = allocate::partners(&ground.allocations, &desired.id, Some(&allocation));
+    findings.extend(allocate::alone(&desired, &desired.partners));
     let rendered = render::render(&desired, &allocation);
     let artefacts = rendered.map_err(|wrong| findings.extend(wrong)).ok()?;
     let bounds = Bounds {
         registration,
         allocation: &allocation,
         templates: &ground.templates,
+        partners: &desired.partners,
     };
     findings.extend(lint::check(&artefacts, &bounds));
     Some(Product {
@@ -85,6 +88,7 @@ fn stages(
 
 /// Hash over everything that a tenant is compiled from: while it is the same, so is the result.
 pub(super) fn inputs(ground: &Ground, registration: &Registration, commit: &str) -> String {
+    let allocation = ground.allocations.tenants.get(&registration.id);
     inputs_hash(&Inputs {
         revision: commit,
         registration,
@@ -93,6 +97,7 @@ pub(super) fn inputs(ground: &Ground, registration: &Registration, commit: &str)
         templates: &ground.templates,
         keys: (trust::of_tenant(ground, registration).commits != VerifyCommits::Off)
             .then_some(ground.keys_digest.as_str()),
-        allocation: ground.allocations.tenants.get(&registration.id),
+        partners: &allocate::partners(&ground.allocations, &registration.id, allocation),
+        allocation,
     })
 }

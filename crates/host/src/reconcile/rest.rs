@@ -133,6 +133,9 @@ impl Rest {
                 tenants.insert(report.tenant.clone(), resting);
             }
         }
+        // What changes at one end of a peering concerns the other, which has to be looked at.
+        let allocated = &ground.allocations.tenants;
+        tenants.retain(|id, _| allocated.get(id).is_none_or(|own| own.peerings.is_empty()));
         Ok(Some(Self {
             format: atomic::FORMAT,
             ground: now,

@@ -57,6 +57,41 @@ fn drop() -> Value {
     json!({"drop": null})
 }
 
+/// Connections by what is not published any more are closed: the rules in front of a chain.
+pub(super) fn close() -> Vec<Rule> {
+    let ct = |key: &str, dir: &str| json!({"ct": {"key": key, "dir": dir}});
+    let rule = |family: &str, set: &str| {
+        let connection = json!({"concat": [
+            {"ct": {"key": "protocol"}},
+            ct("proto-dst", "original"),
+            ct(&format!("{family} saddr"), "reply"),
+            ct("proto-src", "reply"),
+        ]});
+        vec![
+            published(),
+            is_not(connection, set),
+            json!({"goto": {"target": "closed"}}),
+        ]
+    };
+    vec![rule("ip", "@open4"), rule("ip6", "@open6")]
+}
+
+/// How they are.
+pub(super) fn closed() -> Vec<Rule> {
+    vec![
+        vec![
+            meta_is("l4proto", "tcp"),
+            json!({"reject": {"type": "tcp reset"}}),
+        ],
+        vec![json!({"reject": {"type": "icmpx", "expr": "port-unreachable"}})],
+    ]
+}
+
+/// What passes between networks that are shared.
+pub(super) fn peering() -> Vec<Rule> {
+    vec![answers(), vec![jump("rules")], vec![accept()]]
+}
+
 fn jump(chain: &str) -> Value {
     json!({"jump": {"target": chain}})
 }
@@ -119,7 +154,7 @@ pub(super) fn zone(expected: &Expected<'_>) -> Vec<Rule> {
 
 /// From the tenant to the host: answers, DHCP and neighbour discovery, and nothing that the tenant's own rules open.
 pub(super) fn input(expected: &Expected<'_>, rules: &[Rule], log: &str) -> bool {
-    let [guard, answer, between @ .., last] = rules else {
+    let [guard, four, six, answer, between @ .., last] = rules else {
         return false;
     };
     let kinds = [
@@ -147,6 +182,7 @@ pub(super) fn input(expected: &Expected<'_>, rules: &[Rule], log: &str) -> bool 
     }
     let closing = |rule: &Rule| is_filter(rule, log) && !rule.contains(&accept());
     *guard == not_from("@links")
+        && [four.clone(), six.clone()] == close()[..]
         && *answer == answers()
         && *last == vec![drop()]
         && between
@@ -161,7 +197,9 @@ pub(super) fn forward() -> Vec<Rule> {
     );
     let not_from = || meta_is_not("iifname", "@links");
     let not_to = || meta_is_not("oifname", "@links");
+    let pair = json!({"concat": [meta("iifname"), meta("oifname")]});
     vec![
+        vec![is(pair, "@peers"), jump("peering")],
         vec![to(), not_from(), meta_is("iifgroup", GROUP), drop()],
         vec![from(), not_to(), meta_is("oifgroup", GROUP), drop()],
         vec![to(), not_from(), jump("inbound")],
@@ -171,21 +209,25 @@ pub(super) fn forward() -> Vec<Rule> {
 }
 
 pub(super) fn inbound() -> Vec<Rule> {
-    vec![
+    let mut rules = close();
+    rules.extend([
         answers(),
         vec![published(), jump("rules")],
         vec![published(), accept()],
         vec![drop()],
-    ]
+    ]);
+    rules
 }
 
 pub(super) fn outbound() -> Vec<Rule> {
-    vec![
+    let mut rules = close();
+    rules.extend([
         answers(),
         vec![meta_is_not("iifname", "@nat"), drop()],
         vec![jump("rules")],
         vec![accept()],
-    ]
+    ]);
+    rules
 }
 
 pub(super) fn between(expected: &Expected<'_>, rules: &[Rule]) -> bool {

@@ -111,9 +111,17 @@ fn inet(expected: &Expected<'_>, table: &Table, wrong: &mut Vec<String>) {
         .flat_map(|n| guards::routed(n))
         .collect();
     for (name, elements) in &table.sets {
-        let own = matches!(name.as_str(), "links" | "nat")
-            && strings(elements).is_subset(&links)
-            && elements.iter().all(Value::is_string);
+        let own = match name.as_str() {
+            "links" | "nat" => {
+                strings(elements).is_subset(&links) && elements.iter().all(Value::is_string)
+            }
+            "open4" | "open6" => elements.iter().all(|one| nat::is_open(expected, one)),
+            "peers" => elements.iter().all(|one| {
+                let mut peers = expected.peers.iter();
+                peers.any(|pair| *one == serde_json::json!({ "concat": pair }))
+            }),
+            _ => false,
+        };
         if !own {
             wrong.push(format!("set `{name}` holds what is not this tenant's"));
         }
@@ -127,7 +135,10 @@ fn inet(expected: &Expected<'_>, table: &Table, wrong: &mut Vec<String>) {
         ("dstnat-host", ("nat", "output", -100)),
         ("srcnat", ("nat", "postrouting", 100)),
     ];
-    table.check_hooks(&hooks, &["inbound", "outbound", "between", "rules"], wrong);
+    let chains = [
+        "inbound", "outbound", "between", "peering", "rules", "closed",
+    ];
+    table.check_hooks(&hooks, &chains, wrong);
     let mut require = |holds: bool, chain: &str| {
         if !holds {
             wrong.push(format!("chain `{chain}` is not as it must be"));
@@ -143,6 +154,8 @@ fn inet(expected: &Expected<'_>, table: &Table, wrong: &mut Vec<String>) {
     require(table.hooks.contains_key("zone"), "zone");
     require(table.rules("inbound") == guards::inbound(), "inbound");
     require(table.rules("outbound") == guards::outbound(), "outbound");
+    require(table.rules("closed") == guards::closed(), "closed");
+    require(table.rules("peering") == guards::peering(), "peering");
     require(guards::between(expected, table.rules("between")), "between");
     require(table.rules("rules").iter().all(own), "rules");
     let output = table.rules("output");

@@ -45,6 +45,20 @@ fn is_given(expected: &Expected<'_>, protocol: &str, port: u16) -> bool {
         })
 }
 
+/// Whether an element of the sets of what is open is a port of the tenant's that leads to a machine of its own.
+pub(super) fn is_open(expected: &Expected<'_>, element: &Value) -> bool {
+    let known = || {
+        let [protocol, port, address, to] = element["concat"].as_array()?.as_slice() else {
+            return None;
+        };
+        let port = u16::try_from(port.as_u64()?).ok()?;
+        let address: IpAddr = address.as_str()?.parse().ok()?;
+        u16::try_from(to.as_u64()?).ok()?;
+        Some(is_given(expected, protocol.as_str()?, port) && is_own(expected, address))
+    };
+    known().unwrap_or(false)
+}
+
 fn is_own(expected: &Expected<'_>, address: IpAddr) -> bool {
     expected.interfaces().any(|own| match address {
         IpAddr::V4(address) => own.allocated.address == address,
@@ -83,7 +97,7 @@ pub(super) fn masquerade(expected: &Expected<'_>) -> Vec<Vec<Value>> {
     let mut of = |protocol: &str, address: IpAddr, length: u8| {
         let prefix = json!({"prefix": {"addr": address, "len": length}});
         known.push(vec![
-            meta_is_not("oifname", "@links"),
+            meta_is_not("oifgroup", GROUP),
             is(field(protocol, "saddr"), prefix),
             masquerade(),
         ]);

@@ -3,12 +3,17 @@
 //! The guards come first and are not the tenant's to open: other tenants, the host, the outside of a network
 //! without NAT, and everything from outside that no published port let in. Then come the tenant's own rules.
 
-use super::json::{Table, accept, answers, any_of, drop, field, is, is_not, jump, meta, published};
+use super::json::{
+    Table, accept, answers, any_of, concat, counter, drop, field, goto, is, is_not, jump, meta,
+    publication, published,
+};
 use super::policy;
 use crate::render::names::TENANT_LINK_GROUP;
 use crate::render::scene::{Bridge, Scene};
 use serde_json::{Value, json};
 
+/// Why a connection ends.
+const CLOSED: &str = "it is not published any more";
 /// Before the kernel looks for the connection of a packet: priority raw of nft(8).
 const RAW: i32 = -300;
 
@@ -22,6 +27,8 @@ pub(super) fn rules(scene: &Scene<'_>, table: &mut Table<'_>) {
         .map(|link| json!(link))
         .collect();
     table.set("nat", json!("ifname"), nat);
+    open(scene, table);
+    peers(scene, table);
     input(scene, table);
     forward(scene, table);
     policy::routed(scene, table);
@@ -42,6 +49,75 @@ fn zone(scene: &Scene<'_>, table: &mut Table<'_>) {
     );
 }
 
+/// What is published now. A connection by something else was published once, and is closed where it is met next.
+fn open(scene: &Scene<'_>, table: &mut Table<'_>) {
+    let (mut four, mut six) = (Vec::new(), Vec::new());
+    for (publish, port) in super::nat::publications(scene) {
+        let open = |address: Value| json!({"concat": [publish.protocol.to_string(), publish.port, address, publish.to_port]});
+        four.push(open(json!(port.address)));
+        six.extend(port.ipv6.map(|address| open(json!(address))));
+    }
+    let of = |address: &str| json!(["inet_proto", "inet_service", address, "inet_service"]);
+    table.set("open4", of("ipv4_addr"), four);
+    table.set("open6", of("ipv6_addr"), six);
+    table.chain("closed");
+    table.rule(
+        "closed",
+        CLOSED,
+        vec![
+            is(meta("l4proto"), json!("tcp")),
+            json!({"reject": {"type": "tcp reset"}}),
+        ],
+    );
+    table.rule(
+        "closed",
+        CLOSED,
+        vec![json!({"reject": {"type": "icmpx", "expr": "port-unreachable"}})],
+    );
+}
+
+/// Sends connections away that came by what is not published any more.
+fn close(chain: &str, table: &mut Table<'_>) {
+    for (family, set) in [("ip", "@open4"), ("ip6", "@open6")] {
+        table.rule(
+            chain,
+            CLOSED,
+            vec![
+                published(),
+                is_not(publication(family), json!(set)),
+                goto("closed"),
+            ],
+        );
+    }
+}
+
+/// Ways between this tenant's networks and those that others share with it, each way a pair. The other's table says the
+/// same, or nothing passes.
+fn peers(scene: &Scene<'_>, table: &mut Table<'_>) {
+    let mut pairs = Vec::new();
+    for partner in &scene.tenant.partners {
+        let own = scene
+            .bridges
+            .iter()
+            .filter(|bridge| bridge.network.name == partner.network);
+        for own in own.map(|bridge| &bridge.allocated.link) {
+            for link in &partner.links {
+                pairs.push(json!({"concat": [own, link]}));
+                pairs.push(json!({"concat": [link, own]}));
+            }
+        }
+    }
+    table.set("peers", json!(["ifname", "ifname"]), pairs);
+    table.chain("peering");
+    table.rule("peering", "answers", vec![answers(), accept()]);
+    table.rule("peering", "", vec![jump("rules")]);
+    table.rule(
+        "peering",
+        "both tenants declare the peering",
+        vec![counter(), accept()],
+    );
+}
+
 fn input(scene: &Scene<'_>, table: &mut Table<'_>) {
     table.hook("input", "filter", "input", 0);
     table.rule(
@@ -49,6 +125,7 @@ fn input(scene: &Scene<'_>, table: &mut Table<'_>) {
         super::NOT_OURS,
         vec![is_not(meta("iifname"), json!("@links")), accept()],
     );
+    close("input", table);
     table.rule("input", "answers to the host", vec![answers(), accept()]);
     for bridge in scene.bridges.iter().filter(|bridge| bridge.network.dhcp) {
         table.rule(
@@ -98,6 +175,8 @@ fn forward(scene: &Scene<'_>, table: &mut Table<'_>) {
     }
     let mut add =
         |comment: &str, expressions: Vec<Value>| table.rule("forward", comment, expressions);
+    let pair = concat(&[meta("iifname"), meta("oifname")]);
+    add("peering", vec![is(pair, json!("@peers")), jump("peering")]);
     add(
         "another tenant",
         vec![to_us(), not_from_us(), group("iifgroup"), drop()],
@@ -113,6 +192,9 @@ fn forward(scene: &Scene<'_>, table: &mut Table<'_>) {
         vec![from_us(), to_us(), jump("between")],
     );
 
+    for chain in ["inbound", "outbound"] {
+        close(chain, table);
+    }
     for chain in ["inbound", "outbound", "between"] {
         table.rule(chain, "answers", vec![answers(), accept()]);
     }

@@ -147,6 +147,18 @@ pub(super) fn published() -> Value {
     json!({"match": {"op": "in", "left": {"ct": {"key": "status"}}, "right": "dnat"}})
 }
 
+/// What a connection by a published port is, whichever of its packets this is: protocol, port of the host, and address (of
+/// `ip` or `ip6`) and port of the machine that answers.
+pub(super) fn publication(family: &str) -> Value {
+    let ct = |key: &str, dir: &str| json!({"ct": {"key": key, "dir": dir}});
+    concat(&[
+        json!({"ct": {"key": "protocol"}}),
+        ct("proto-dst", "original"),
+        ct(&format!("{family} saddr"), "reply"),
+        ct("proto-src", "reply"),
+    ])
+}
+
 pub(super) fn accept() -> Value {
     json!({"accept": null})
 }
@@ -158,6 +170,10 @@ pub(super) fn drop() -> Value {
 /// Packets and bytes that came to this place of a rule.
 pub(super) fn counter() -> Value {
     json!({"counter": null})
+}
+
+pub(super) fn goto(chain: &str) -> Value {
+    json!({"goto": {"target": chain}})
 }
 
 pub(super) fn jump(chain: &str) -> Value {

@@ -14,13 +14,19 @@ pub(super) fn rules(scene: &Scene<'_>, table: &mut Table<'_>) {
     if !scene.tenant.publish.is_empty() {
         table.hook("dstnat", "nat", "prerouting", DSTNAT);
         table.hook("dstnat-host", "nat", "output", DSTNAT);
-        for publish in &scene.tenant.publish {
-            if let Some(port) = scene.workload(&publish.to).and_then(|to| to.ports.first()) {
-                publish_port(publish, port, table);
-            }
+        for (publish, port) in publications(scene) {
+            publish_port(publish, port, table);
         }
     }
     masquerade(scene, table);
+}
+
+/// Published ports, each with the interface that answers.
+pub(super) fn publications<'s>(
+    scene: &'s Scene<'_>,
+) -> impl Iterator<Item = (&'s Publish, &'s Port<'s>)> {
+    let published = scene.tenant.publish.iter();
+    published.filter_map(|publish| Some((publish, scene.workload(&publish.to)?.ports.first()?)))
 }
 
 fn publish_port(publish: &Publish, port: &Port<'_>, table: &mut Table<'_>) {
@@ -64,7 +70,8 @@ fn publish_port(publish: &Publish, port: &Port<'_>, table: &mut Table<'_>) {
 
 fn masquerade(scene: &Scene<'_>, table: &mut Table<'_>) {
     let masquerade = || json!({"masquerade": null});
-    let outside = || is_not(meta("oifname"), json!("@links"));
+    // Neither another network of the tenant nor one that is shared with it.
+    let outside = || is_not(meta("oifgroup"), json!(TENANT_LINK_GROUP));
     table.hook("srcnat", "nat", "postrouting", SRCNAT);
     if !scene.tenant.publish.is_empty() {
         table.rule(

@@ -113,6 +113,7 @@ impl Shop {
             workloads,
             publish: Vec::new(),
             peering: Vec::new(),
+            partners: Vec::new(),
             firewall: Vec::new(),
             scripts: BTreeMap::new(),
         }
@@ -152,6 +153,7 @@ impl Shop {
             networks: networks.collect(),
             machines: machines.collect(),
             ports: BTreeSet::new(),
+            peerings: Default::default(),
             released: None,
             kept: 0,
         }

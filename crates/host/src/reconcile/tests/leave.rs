@@ -145,6 +145,7 @@ fn after_a_removal_there_is_nothing_but_the_data_and_the_reservation() {
     assert_eq!(now.released, Some(1_000_000_000));
     assert_eq!(
         TenantAllocation {
+            peerings: Default::default(),
             released: None,
             ..now
         },

@@ -134,8 +134,9 @@ fn left_out() -> Vec<Row> {
 
 fn traffic() -> Vec<Row> {
     let set = |field, pointer, value| row("topology", field).set(FILE, pointer, value);
-    let peering =
-        |field, pointer, value| set(field, pointer, value).says("not-available", "peering");
+    let peering = |field, pointer, value| {
+        set(field, pointer, value).says("peering-without-partner", "peering")
+    };
     vec![
         set("publish[].port", "/publish/0/port", json!(8081)),
         set("publish[].protocol", "/publish/0/protocol", json!("udp")).first(
