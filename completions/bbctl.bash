@@ -52,6 +52,9 @@ _bbctl() {
             bbctl,logs)
                 cmd="bbctl__subcmd__logs"
                 ;;
+            bbctl,network)
+                cmd="bbctl__subcmd__network"
+                ;;
             bbctl,new)
                 cmd="bbctl__subcmd__new"
                 ;;
@@ -145,6 +148,9 @@ _bbctl() {
             bbctl__subcmd__help,logs)
                 cmd="bbctl__subcmd__help__subcmd__logs"
                 ;;
+            bbctl__subcmd__help,network)
+                cmd="bbctl__subcmd__help__subcmd__network"
+                ;;
             bbctl__subcmd__help,new)
                 cmd="bbctl__subcmd__help__subcmd__new"
                 ;;
@@ -193,6 +199,12 @@ _bbctl() {
             bbctl__subcmd__help__subcmd__host,init)
                 cmd="bbctl__subcmd__help__subcmd__host__subcmd__init"
                 ;;
+            bbctl__subcmd__help__subcmd__network,show)
+                cmd="bbctl__subcmd__help__subcmd__network__subcmd__show"
+                ;;
+            bbctl__subcmd__help__subcmd__network,trace)
+                cmd="bbctl__subcmd__help__subcmd__network__subcmd__trace"
+                ;;
             bbctl__subcmd__help__subcmd__new,system)
                 cmd="bbctl__subcmd__help__subcmd__new__subcmd__system"
                 ;;
@@ -225,6 +237,24 @@ _bbctl() {
                 ;;
             bbctl__subcmd__host__subcmd__help,init)
                 cmd="bbctl__subcmd__host__subcmd__help__subcmd__init"
+                ;;
+            bbctl__subcmd__network,help)
+                cmd="bbctl__subcmd__network__subcmd__help"
+                ;;
+            bbctl__subcmd__network,show)
+                cmd="bbctl__subcmd__network__subcmd__show"
+                ;;
+            bbctl__subcmd__network,trace)
+                cmd="bbctl__subcmd__network__subcmd__trace"
+                ;;
+            bbctl__subcmd__network__subcmd__help,help)
+                cmd="bbctl__subcmd__network__subcmd__help__subcmd__help"
+                ;;
+            bbctl__subcmd__network__subcmd__help,show)
+                cmd="bbctl__subcmd__network__subcmd__help__subcmd__show"
+                ;;
+            bbctl__subcmd__network__subcmd__help,trace)
+                cmd="bbctl__subcmd__network__subcmd__help__subcmd__trace"
                 ;;
             bbctl__subcmd__new,help)
                 cmd="bbctl__subcmd__new__subcmd__help"
@@ -293,7 +323,7 @@ _bbctl() {
 
     case "${cmd}" in
         bbctl)
-            opts="-h -V --sim --color --help --version new validate plan sync status drift history apply confirm rollback suspend resume events audit logs shell explain schema doctor tenant host template completions simulate help"
+            opts="-h -V --sim --color --help --version new validate plan sync status drift history apply confirm rollback suspend resume events audit logs shell network explain schema doctor tenant host template completions simulate help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -623,7 +653,7 @@ _bbctl() {
             return 0
             ;;
         bbctl__subcmd__help)
-            opts="new validate plan sync status drift history apply confirm rollback suspend resume events audit logs shell explain schema doctor tenant host template completions simulate help"
+            opts="new validate plan sync status drift history apply confirm rollback suspend resume events audit logs shell network explain schema doctor tenant host template completions simulate help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -835,6 +865,48 @@ _bbctl() {
         bbctl__subcmd__help__subcmd__logs)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        bbctl__subcmd__help__subcmd__network)
+            opts="show trace"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        bbctl__subcmd__help__subcmd__network__subcmd__show)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        bbctl__subcmd__help__subcmd__network__subcmd__trace)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1266,6 +1338,144 @@ _bbctl() {
                     return 0
                     ;;
                 --since)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sim)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        bbctl__subcmd__network)
+            opts="-h --sim --color --help show trace help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --sim)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        bbctl__subcmd__network__subcmd__help)
+            opts="show trace help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        bbctl__subcmd__network__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        bbctl__subcmd__network__subcmd__help__subcmd__show)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        bbctl__subcmd__network__subcmd__help__subcmd__trace)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        bbctl__subcmd__network__subcmd__show)
+            opts="-h --json --sim --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --sim)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        bbctl__subcmd__network__subcmd__trace)
+            opts="-h --from --to --protocol --port --ipv6 --json --sim --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --to)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --protocol)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --port)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
