@@ -45,7 +45,7 @@ fn schema_for(path: &str) -> Option<&'static str> {
         ["machines", _, "config.yaml"] => "machine",
         ["network", "topology.yaml"] => "topology",
         ["network", "firewall", _] => "firewall",
-        ["network", "wireguard", _] => "wireguard",
+        ["network", "wireguard", name] if name.ends_with(".yaml") => "wireguard",
         ["infrastructure", "config.yaml"] => "infrastructure",
         ["infrastructure", "resource-limits.yaml"] => "resource-limits",
         ["users", _, "homed-config.json"] => "user",
