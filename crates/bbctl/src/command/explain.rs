@@ -104,6 +104,8 @@ fn kind(kind: Kind) -> &'static str {
         Kind::Root => "Root",
         Kind::Volume => "Volume",
         Kind::Bridge => "Bridge",
+        Kind::Uplink => "Uplink",
+        Kind::Domain => "Routing domain",
         Kind::Interface => "Interface",
         Kind::Process => "Process",
     }

@@ -93,6 +93,9 @@ pub struct NetworkAllocation {
     pub subnet: Subnet4,
     /// IPv6 /64; the host has `::1` of it.
     pub ipv6: Option<Ipv6Addr>,
+    /// Whether it has no bridge: the host routes between the links of its machines.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub private: bool,
     /// What takes its packets out of this host.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uplink: Option<Uplink>,

@@ -4,7 +4,7 @@ use super::taken::{Taken, upper_half};
 use super::{NetworkAllocation, TenantAllocation, names, uplink};
 use crate::desired::DesiredTenant;
 use crate::finding::Finding;
-use crate::model::{Auto, Name, Network, Pools, Subnet4};
+use crate::model::{Auto, Name, Network, NetworkMode, Pools, Subnet4};
 use std::collections::HashSet;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -68,13 +68,23 @@ fn network_allocation(
 ) -> Result<NetworkAllocation, Box<Finding>> {
     let own = allocation.networks.get(&network.name);
     let others = OwnOthers::of(allocation, &network.name);
-    let subnet = match (network.subnet, own) {
+    // One that leaves its routing domain cannot take addresses with it that another domain has too.
+    let alone = |own: &&NetworkAllocation| {
+        let theirs = &taken.apart;
+        let shared = theirs.0.iter().any(|subnet| subnet.overlaps(&own.subnet));
+        let shared6 = own
+            .ipv6
+            .is_some_and(|ipv6| theirs.1.contains(&upper_half(ipv6)));
+        is_apart(network) || !(shared || shared6)
+    };
+    let kept = own.filter(alone);
+    let subnet = match (network.subnet, kept) {
         (Auto::Value(wanted), _) => written_subnet(network, wanted, pools, taken, &others)?,
         (Auto::Auto, Some(own)) => own.subnet,
         (Auto::Auto, None) => free_subnet(pools, taken, &others)
             .ok_or_else(|| exhausted(network, "IPv4 subnet", "ipv4"))?,
     };
-    let kept = own.and_then(|own| own.ipv6);
+    let kept = kept.and_then(|own| own.ipv6);
     let ipv6 = match (network.ipv6, kept) {
         (None, _) => None,
         (Some(Auto::Value(wanted)), _) => {
@@ -96,6 +106,7 @@ fn network_allocation(
     Ok(NetworkAllocation {
         uplink: uplink::uplink(network, tenant, own, taken, allocation)?,
         vrf: uplink::vrf(network, tenant, own, taken, allocation),
+        private: network.mode == NetworkMode::Private,
         link,
         subnet,
         ipv6,
@@ -156,7 +167,10 @@ fn written_subnet(
         let help = format!("write a prefix length of at most {SMALLEST}");
         return Err(Box::new(refuse("subnet-too-small", message).help(help)));
     }
-    if taken.subnets.iter().any(|subnet| subnet.overlaps(&wanted)) {
+    // Two routing domains of their own can have the same addresses; the host's has them once.
+    let apart = taken.apart.0.iter().filter(|_| !is_apart(network));
+    let mut theirs = taken.subnets.iter().chain(apart);
+    if theirs.any(|subnet| subnet.overlaps(&wanted)) {
         let message = format!(
             "subnet {wanted} of network `{name}` overlaps one of another tenant of this host"
         );
@@ -167,6 +181,10 @@ fn written_subnet(
         let message = format!("subnet {wanted} of network `{name}` overlaps {own} of this tenant");
         Err(refuse("subnet-overlap", message))
     })
+}
+
+fn is_apart(network: &Network) -> bool {
+    network.mode == NetworkMode::Vrf
 }
 
 fn pool4(pools: &Pools) -> Subnet4 {
@@ -181,6 +199,7 @@ fn free_subnet(pools: &Pools, taken: &Taken<'_>, others: &OwnOthers<'_>) -> Opti
     let mut busy: Vec<(u64, u64)> = taken
         .subnets
         .iter()
+        .chain(&taken.apart.0)
         .chain(&others.subnets)
         .map(range)
         .collect();
@@ -224,7 +243,7 @@ fn written_ipv6(
     let half = upper_half(wanted);
     let problem = if !(first..=last).contains(&half) {
         ("subnet-outside-pool", "is outside the host's pool")
-    } else if taken.ipv6.contains(&half) {
+    } else if taken.ipv6.contains(&half) || (taken.apart.1.contains(&half) && !is_apart(network)) {
         ("subnet-overlap", "is that of another tenant of this host")
     } else if others.ipv6.contains(&half) {
         (
@@ -256,7 +275,10 @@ fn pool6(pools: &Pools) -> (u64, u64) {
 fn free_ipv6(pools: &Pools, taken: &Taken<'_>, others: &OwnOthers<'_>) -> Option<Ipv6Addr> {
     let (first, last) = pool6(pools);
     (first..=last)
-        .find(|half| !taken.ipv6.contains(half) && !others.ipv6.contains(half))
+        .find(|half| {
+            let own = others.ipv6.contains(half);
+            !own && !taken.ipv6.contains(half) && !taken.apart.1.contains(half)
+        })
         .map(|half| Ipv6Addr::from(u128::from(half) << 64))
 }
 

@@ -15,6 +15,8 @@ pub(super) struct Taken<'a> {
     pub(super) subnets: Vec<Subnet4>,
     /// Upper 64 bits of the IPv6 networks.
     pub(super) ipv6: Sorted<u64>,
+    /// The same of networks in routing domains of their own.
+    pub(super) apart: (Vec<Subnet4>, BTreeSet<u64>),
     pub(super) ports: BTreeSet<(Protocol, u16)>,
     /// Trunk links and VLAN ids.
     pub(super) vlans: BTreeSet<(&'a str, u16)>,
@@ -49,8 +51,14 @@ impl<'a> Taken<'a> {
             if let Some(Uplink::Vlan { parent, id, .. }) = &network.uplink {
                 self.vlans.insert((parent, *id));
             }
-            self.subnets.push(network.subnet);
-            self.ipv6.0.extend(network.ipv6.map(upper_half));
+            let ipv6 = network.ipv6.map(upper_half);
+            if network.vrf.is_some() {
+                self.apart.0.push(network.subnet);
+                self.apart.1.extend(ipv6);
+            } else {
+                self.subnets.push(network.subnet);
+                self.ipv6.0.extend(ipv6);
+            }
         }
         for machine in allocation.machines.values() {
             self.machines.0.push(&machine.machine);

@@ -3,7 +3,7 @@ mod properties;
 use super::names::LINK_MAX;
 use super::*;
 use crate::desired::DesiredTenant;
-use crate::model::{Auto, Millis, Publish};
+use crate::model::{Auto, Millis, NetworkDetails, NetworkMode, Publish};
 use crate::sample::{at, attachment, name, network, pools, tenant, workload};
 
 fn rules(result: Result<Allocations, Vec<crate::finding::Finding>>) -> Vec<String> {
@@ -315,4 +315,126 @@ fn several_links_of_one_workload() {
     let web = &host.tenants[&name("shop")].machines[&name("web")];
     assert_eq!(web.interfaces[&name("default")].link, "v-shop-web");
     assert_eq!(web.interfaces[&name("back")].link, "v-shop-web-back");
+}
+
+fn with_vlan(id: &str, vlan: u16, router: Option<&str>) -> DesiredTenant {
+    let mut tenant = tenant(id, &["web"]);
+    let network = &mut tenant.networks[0];
+    network.mode = NetworkMode::Vlan;
+    network.subnet = Auto::Value(Subnet4::containing(
+        std::net::Ipv4Addr::new(10, 64, u8::try_from(vlan).unwrap(), 0),
+        28,
+    ));
+    network.details = NetworkDetails::Vlan {
+        id: vlan,
+        parent: "eno2".into(),
+        router: router.map(|router| router.parse().unwrap()),
+    };
+    tenant
+}
+
+#[test]
+fn a_vlan_is_one_tenants_until_its_network_is_gone() {
+    let before = host(&[&with_vlan("shop", 7, None)]);
+    let uplink = &before.tenants[&name("shop")].networks[&name("default")].uplink;
+    assert_eq!(uplink.as_ref().unwrap().link(), "vl-shop");
+    let mut blog = with_vlan("blog", 7, None);
+    blog.networks[0].subnet = Auto::Auto;
+    assert_eq!(
+        rules(allocate(&before, &blog, &pools())),
+        ["network/topology.yaml:2:1 vlan-taken"]
+    );
+    // The same number on another trunk is another VLAN.
+    let mut elsewhere = blog.clone();
+    let details = &mut elsewhere.networks[0].details;
+    if let NetworkDetails::Vlan { parent, .. } = details {
+        *parent = "eno3".into();
+    }
+    assert!(allocate(&before, &elsewhere, &pools()).is_ok());
+    let mut shop = tenant("shop", &["web"]);
+    shop.networks[0].name = name("other");
+    shop.workloads[0].attachments[0].network = name("other");
+    let without = allocate(&before, &shop, &pools()).unwrap();
+    assert!(allocate(&without, &blog, &pools()).is_ok());
+}
+
+#[test]
+fn two_networks_of_a_tenant_have_two_vlans() {
+    let mut shop = with_vlan("shop", 7, None);
+    let mut back = with_vlan("shop", 7, None).networks.remove(0);
+    back.name = name("back");
+    back.subnet = Auto::Auto;
+    shop.networks.push(back);
+    let found = rules(allocate(&Allocations::default(), &shop, &pools()));
+    assert_eq!(found, ["network/topology.yaml:2:1 vlan-taken"]);
+}
+
+#[test]
+fn nobody_has_the_address_of_a_router() {
+    for (router, gateway) in [("10.64.7.1", "10.64.7.2"), ("10.64.7.10", "10.64.7.1")] {
+        let mut shop = with_vlan("shop", 7, Some(router));
+        let made = host(&[&shop]);
+        let shop_made = &made.tenants[&name("shop")];
+        let network = &shop_made.networks[&name("default")];
+        assert_eq!(network.gateway().unwrap().to_string(), gateway);
+        let address = shop_made.machines[&name("web")].interfaces[&name("default")].address;
+        assert_ne!(address.to_string(), router);
+        for taken in [router, gateway] {
+            shop.workloads[0].attachments[0].address = Some(taken.parse().unwrap());
+            assert_eq!(
+                rules(allocate(&made, &shop, &pools())),
+                ["containers/web/config.yaml:5:1 address-reserved"]
+            );
+        }
+    }
+}
+
+#[test]
+fn two_routing_domains_may_have_the_same_addresses_and_no_other_networks() {
+    let with = |id: &str, mode, subnet: &str| {
+        let mut tenant = tenant(id, &["web"]);
+        let (address, prefix) = subnet.split_once('/').unwrap();
+        let subnet = Subnet4::containing(address.parse().unwrap(), prefix.parse().unwrap());
+        tenant.networks[0].mode = mode;
+        tenant.networks[0].subnet = Auto::Value(subnet);
+        tenant.networks[0].ipv6 = Some(Auto::Value("fd00:bb:0:7::".parse().unwrap()));
+        tenant
+    };
+    let (vrf, plain) = (NetworkMode::Vrf, NetworkMode::IsolatedBridge);
+    let one = host(&[&with("one", vrf, "10.64.7.0/24")]);
+    let two = allocate(&one, &with("two", vrf, "10.64.7.0/25"), &pools()).unwrap();
+    assert_eq!(crate::lint::host(&two), []);
+    let domain = |id: &str| {
+        two.tenants[&name(id)].networks[&name("default")]
+            .vrf
+            .clone()
+            .unwrap()
+    };
+    assert_eq!(domain("one").link, "vrf-one");
+    assert_ne!(domain("one").table, domain("two").table);
+
+    // The host's own domain is everybody's.
+    let found = rules(allocate(
+        &one,
+        &with("two", plain, "10.64.7.0/25"),
+        &pools(),
+    ));
+    assert_eq!(found, ["network/topology.yaml:2:1 subnet-overlap"]);
+    let bare = host(&[&with("one", plain, "10.64.7.0/24")]);
+    let found = rules(allocate(&bare, &with("two", vrf, "10.64.7.0/25"), &pools()));
+    assert_eq!(found, ["network/topology.yaml:2:1 subnet-overlap"]);
+
+    // One that leaves its domain leaves what is not its alone.
+    let mut leaves = with("two", plain, "10.64.7.0/25");
+    leaves.networks[0].subnet = Auto::Auto;
+    leaves.networks[0].ipv6 = Some(Auto::Auto);
+    let left = allocate(&two, &leaves, &pools()).unwrap();
+    assert_eq!(crate::lint::host(&left), []);
+    assert_eq!(
+        left.tenants[&name("two")].networks[&name("default")].vrf,
+        None
+    );
+    // What nobody chose overlaps nothing.
+    let three = allocate(&two, &tenant("three", &["web"]), &pools()).unwrap();
+    assert_eq!(crate::lint::host(&three), []);
 }

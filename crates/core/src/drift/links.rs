@@ -69,8 +69,8 @@ pub struct Bridge {
 pub struct Port {
     /// Its name.
     pub link: String,
-    /// The bridge that it belongs to.
-    pub bridge: String,
+    /// The bridge that it belongs to; `None` when the host routes to it.
+    pub bridge: Option<String>,
     /// The unit that makes it.
     pub unit: String,
 }
@@ -143,7 +143,11 @@ fn bridge(wanted: &Bridge, found: Option<&Link>) -> Option<Item> {
 
 fn port(wanted: &Port, found: Option<&Link>) -> Option<Item> {
     let name = &wanted.link;
-    let expected = format!("port of {}", wanted.bridge);
+    let part = |bridge: &Option<String>| match bridge {
+        Some(bridge) => format!("port of {bridge}"),
+        None => "no port".to_owned(),
+    };
+    let expected = part(&wanted.bridge);
     let Some(found) = found else {
         // The other end went with it, and only the unit makes both.
         let unit = wanted.unit.clone();
@@ -155,25 +159,18 @@ fn port(wanted: &Port, found: Option<&Link>) -> Option<Item> {
             Remedy::Restart { unit },
         ));
     };
-    let bridge = wanted.bridge.clone();
-    match &found.master {
-        Some(master) if *master == bridge => {
-            (!found.up).then(|| item(name, How::Down, "up", "down", Remedy::Attach { bridge }))
-        }
-        master => {
-            let seen = match master {
-                Some(master) => format!("port of {master}"),
-                None => "no port".to_owned(),
-            };
-            Some(item(
-                name,
-                How::Changed,
-                &expected,
-                &seen,
-                Remedy::Attach { bridge },
-            ))
-        }
+    // Routes of one that was down are gone, and only the unit makes them.
+    let remedy = || match wanted.bridge.clone() {
+        Some(bridge) => Remedy::Attach { bridge },
+        None => Remedy::Restart {
+            unit: wanted.unit.clone(),
+        },
+    };
+    if found.master != wanted.bridge {
+        let seen = part(&found.master);
+        return Some(item(name, How::Changed, &expected, &seen, remedy()));
     }
+    (!found.up).then(|| item(name, How::Down, "up", "down", remedy()))
 }
 
 fn item(name: &str, how: How, expected: &str, seen: &str, remedy: Remedy) -> Item {

@@ -168,7 +168,7 @@ fn links_that_are_gone_down_renamed_or_nobodys() {
         }],
         ports: vec![Port {
             link: "v1-web-0".into(),
-            bridge: "br-shop".into(),
+            bridge: Some("br-shop".into()),
             unit: WEB.into(),
         }],
         known: ["v1-web-0", "v1-db-0"].map(str::to_owned).into(),

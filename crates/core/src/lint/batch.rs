@@ -1,7 +1,7 @@
 //! Batches of ip(8), which run as the host's root: every line of known words.
 
 use super::Lint;
-use super::expected::{Interface, Machine, gateway6};
+use super::expected::{GROUP, Interface, Machine, gateway6};
 use std::net::Ipv6Addr;
 
 pub(super) fn check(lint: &mut Lint<'_>) {
@@ -53,11 +53,10 @@ fn outer(machine: &Machine<'_>, words: &[&str]) -> bool {
             bridge,
             "up",
         ] => {
-            return machine
-                .interface(link)
-                .is_some_and(|own| own.network.link == *bridge);
+            let own = machine.interface(link).map(|own| own.network);
+            return own.is_some_and(|own| !own.private && own.link == *bridge);
         }
-        _ => return false,
+        _ => return routed(machine, words),
     };
     let Some(own) = machine.interface(link) else {
         return false;
@@ -71,12 +70,49 @@ fn outer(machine: &Machine<'_>, words: &[&str]) -> bool {
     }
 }
 
+/// A link without a bridge: its one machine behind it, the host's own addresses on it.
+fn routed(machine: &Machine<'_>, words: &[&str]) -> bool {
+    let own = |link: &str| machine.interface(link).filter(|own| own.network.private);
+    let group = GROUP.to_string();
+    match words {
+        [
+            "link",
+            "set",
+            "dev",
+            link,
+            "addrgenmode",
+            "none",
+            "group",
+            number,
+            "up",
+        ] => own(link).is_some() && *number == group,
+        ["address", "add", address, "dev", link] => own(link).is_some_and(|own| {
+            let gateway = own.network.gateway().map(|gateway| format!("{gateway}/32"));
+            gateway.as_deref() == Some(*address)
+        }),
+        ["address", "add", "fe80::1/64", "dev", link, "nodad"] => own(link).is_some(),
+        ["route", "add", to, "dev", link] => own(link).is_some_and(|own| is_alone(own, to)),
+        _ => false,
+    }
+}
+
+/// Whether `address` is that of the machine, and of nobody else.
+fn is_alone(own: &Interface<'_>, address: &str) -> bool {
+    let ipv6 = own.network.ipv6.and_then(|_| own.ipv6().last().copied());
+    address == format!("{}/32", own.allocated.address)
+        || ipv6.is_some_and(|own| address == format!("{own}/128"))
+}
+
 fn inner(machine: &Machine<'_>, words: &[&str]) -> bool {
     match words {
         ["link", "set", "dev", "lo", "up"] => true,
         ["link", "set", "dev", name, "up"] => is_inner(name),
         ["address", "add", address, "dev", name] => {
             is_inner(name) && machine.interfaces.iter().any(|own| is_ipv4(own, address))
+        }
+        ["address", "add", address, "dev", name, "nodad"] if address.ends_with("/128") => {
+            let mut private = machine.interfaces.iter().filter(|own| own.network.private);
+            is_inner(name) && private.any(|own| is_alone(own, address))
         }
         ["address", "add", address, "dev", name, "nodad"] => {
             let address = address.strip_suffix("/64").map(str::parse::<Ipv6Addr>);
@@ -89,15 +125,36 @@ fn inner(machine: &Machine<'_>, words: &[&str]) -> bool {
                     .iter()
                     .any(|own| own.ipv6().contains(&address))
         }
-        ["route", "add", "default", "via", gateway, "dev", name] => {
+        ["route", "add", "default", "via", gateway, "dev", name] if *gateway != "fe80::1" => {
             is_inner(name)
                 && machine
                     .interfaces
                     .iter()
                     .any(|own| is_gateway(own, gateway))
         }
+        ["route", "add", to, "via", router, "dev", name] => {
+            is_inner(name) && is_behind(machine, to, router)
+        }
+        ["route", "add", to, "via", router, "dev", name, "onlink"] => {
+            is_inner(name) && is_behind(machine, to, router)
+        }
         _ => false,
     }
+}
+
+/// Whether `to` is reached by the host, where each machine is alone on its link.
+fn is_behind(machine: &Machine<'_>, to: &str, router: &str) -> bool {
+    let mut private = machine.interfaces.iter().filter(|own| own.network.private);
+    private.any(|own| {
+        let network = own.network;
+        let gateway = network.gateway().map(|gateway| gateway.to_string());
+        let ipv6 = network.ipv6.map(|prefix| format!("{prefix}/64"));
+        let known = to == "default" || to == network.subnet.to_string();
+        match router {
+            "fe80::1" => to == "default" || ipv6.as_deref() == Some(to),
+            _ => known && gateway.as_deref() == Some(router),
+        }
+    })
 }
 
 /// `host0`.
@@ -107,7 +164,11 @@ fn is_inner(name: &str) -> bool {
 }
 
 fn is_ipv4(own: &Interface<'_>, address: &str) -> bool {
-    let prefix = own.network.subnet.prefix;
+    let prefix = if own.network.private {
+        32
+    } else {
+        own.network.subnet.prefix
+    };
     address == format!("{}/{prefix}", own.allocated.address)
 }
 

@@ -220,7 +220,7 @@ fn is_inner(name: &str) -> bool {
 fn is_bind(lint: &Lint<'_>, machine: &Machine<'_>, option: &str, value: &str) -> bool {
     let home = lint.expected.home();
     let hosts = format!("{home}/hosts/{}:/etc/hosts", machine.workload);
-    if value == hosts {
+    if value == hosts || is_interface(lint, machine, value) {
         return option == "--bind-ro";
     }
     let volumes = format!("{home}/volumes/");
@@ -237,6 +237,19 @@ fn is_bind(lint: &Lint<'_>, machine: &Machine<'_>, option: &str, value: &str) ->
         && !has_separator(target)
 }
 
+/// The configuration of an inner interface.
+fn is_interface(lint: &Lint<'_>, machine: &Machine<'_>, value: &str) -> bool {
+    let known = || {
+        let (source, target) = value.split_once(':')?;
+        let inner = target.strip_prefix("/run/systemd/network/50-")?;
+        let inner = inner.strip_suffix(".network")?;
+        let file = format!("links/{}.{inner}.network", machine.workload);
+        let own = is_inner(inner) && lint.has(&file);
+        Some(own && source == lint.expected.current(&file))
+    };
+    known().unwrap_or(false)
+}
+
 /// Whether a colon is in `text` that no backslash takes as it is.
 fn has_separator(text: &str) -> bool {
     let mut chars = text.chars();
@@ -250,17 +263,10 @@ fn has_separator(text: &str) -> bool {
     false
 }
 
-/// A credential of the unit by its name, or the configuration of an inner interface.
+/// A credential of the unit by its name.
 fn is_credential(lint: &Lint<'_>, machine: &Machine<'_>, value: &str) -> bool {
-    let Some((name, source)) = value.split_once(':') else {
-        return false;
-    };
-    if lint.has(&format!("credentials/{}/{name}", machine.workload)) {
-        return source == name && !name.contains('/');
-    }
-    let Some(inner) = name.strip_prefix("network.network.50-") else {
-        return false;
-    };
-    let file = format!("links/{}.{inner}.network", machine.workload);
-    is_inner(inner) && lint.has(&file) && source == lint.expected.current(&file)
+    value.split_once(':').is_some_and(|(name, source)| {
+        let known = lint.has(&format!("credentials/{}/{name}", machine.workload));
+        known && source == name && !name.contains('/')
+    })
 }

@@ -22,6 +22,7 @@ pub fn host(allocations: &Allocations) -> Vec<Finding> {
         seen.tenant(id, tenant);
     }
     seen.subnets();
+    seen.apart();
     seen.uids();
     seen.findings.sort();
     seen.findings.dedup();
@@ -32,7 +33,10 @@ pub fn host(allocations: &Allocations) -> Vec<Finding> {
 struct Seen<'a> {
     /// What is taken, by kind and value, and by whom.
     taken: BTreeMap<(&'static str, String), &'a Name>,
-    subnets: Vec<(Subnet4, &'a Name)>,
+    /// Whether each is in a routing domain of its own.
+    subnets: Vec<(Subnet4, &'a Name, bool)>,
+    /// Upper halves of IPv6 networks in such domains.
+    apart: Vec<(u128, &'a Name)>,
     uids: Vec<(u32, &'a Name)>,
     findings: Vec<Finding>,
 }
@@ -57,17 +61,25 @@ impl<'a> Seen<'a> {
             {
                 self.take("VLAN", format!("{vlan} of {parent}"), id);
             }
-            self.subnets.push((network.subnet, id));
+            self.subnets
+                .push((network.subnet, id, network.vrf.is_some()));
             if let Some(prefix) = network.ipv6 {
-                self.take("IPv6 network", u128::from(prefix) >> 64, id);
+                let half = u128::from(prefix) >> 64;
+                match &network.vrf {
+                    Some(_) => self.apart.push((half, id)),
+                    None => self.take("IPv6 network", half, id),
+                }
             }
         }
         for machine in tenant.machines.values() {
             self.take("machine", &machine.machine, id);
-            for interface in machine.interfaces.values() {
+            for (network, interface) in &machine.interfaces {
                 self.link(&interface.link, id);
                 self.take("MAC address", &interface.mac, id);
-                self.take("address", interface.address, id);
+                let network = tenant.networks.get(network);
+                if network.is_none_or(|network| network.vrf.is_none()) {
+                    self.take("address", interface.address, id);
+                }
             }
         }
     }
@@ -96,19 +108,22 @@ impl<'a> Seen<'a> {
         }
     }
 
-    /// Sorted by address: a network that overlaps an earlier one begins before the farthest end so far.
+    /// Sorted by address: a network that overlaps an earlier one begins before the farthest end so far. Two that are both
+    /// in routing domains of their own may.
     fn subnets(&mut self) {
         self.subnets
-            .sort_by_key(|(subnet, id)| (subnet.address, *id));
+            .sort_by_key(|(subnet, id, _)| (subnet.address, *id));
         let mut farthest: Option<(u32, Subnet4, &Name)> = None;
-        for (subnet, id) in std::mem::take(&mut self.subnets) {
+        let mut farthest_of_host = None;
+        for (subnet, id, apart) in std::mem::take(&mut self.subnets) {
             let first = u32::from(subnet.address);
             let size = u32::MAX.checked_shr(subnet.prefix.into()).unwrap_or(0);
             let last = first | size;
             if Subnet4::containing(subnet.address, subnet.prefix) != subnet {
                 self.refuse("shared", format!("{subnet} of tenant {id} is no network"));
             }
-            if let Some((end, other, whose)) = farthest
+            let before = if apart { farthest_of_host } else { farthest };
+            if let Some((end, other, whose)) = before
                 && first <= end
             {
                 self.refuse(
@@ -119,8 +134,22 @@ impl<'a> Seen<'a> {
             if farthest.is_none_or(|(end, ..)| last > end) {
                 farthest = Some((last, subnet, id));
             }
+            if !apart && farthest_of_host.is_none_or(|(end, ..)| last > end) {
+                farthest_of_host = Some((last, subnet, id));
+            }
             if subnet.address == Ipv4Addr::UNSPECIFIED {
                 self.refuse("shared", format!("{subnet} of tenant {id} is everybody's"));
+            }
+        }
+    }
+
+    /// IPv6 networks of routing domains: none of the host's own.
+    fn apart(&mut self) {
+        for (half, id) in std::mem::take(&mut self.apart) {
+            let key = ("IPv6 network", half.to_string());
+            if let Some(other) = self.taken.get(&key).copied() {
+                let message = format!("tenants {other} and {id} both have IPv6 network {half}");
+                self.refuse("shared", message);
             }
         }
     }

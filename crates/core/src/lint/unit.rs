@@ -209,6 +209,7 @@ fn service(lint: &mut Lint<'_>, path: &str, settings: &[Assignment<'_>]) {
                 "Slice" => s.value == lint.expected.slice(),
                 "TimeoutStartSec" => is_amount(s.value),
                 "LogExtraFields" => is_log(s.value),
+                "BindNetworkInterface" => lint.expected.vrf(s.value).is_some(),
                 _ => false,
             }
     });

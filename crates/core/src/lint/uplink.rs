@@ -58,6 +58,9 @@ pub(super) fn vrf(lint: &mut Lint<'_>, path: &str, settings: &[Assignment<'_>], 
         ("VRF", "Table") => s.value == vrf.table.to_string(),
         ("Link", "Group") => s.value == GROUP.to_string(),
         ("Link", "RequiredForOnline") => s.value == "no",
+        ("RoutingPolicyRule", "Priority") => s.value == "900",
+        ("RoutingPolicyRule", "Family") => s.value == "both",
+        ("RoutingPolicyRule", "FirewallMark" | "Table") => s.value == vrf.table.to_string(),
         ("Network", "LinkLocalAddressing" | "IPv6AcceptRA" | "LLDP" | "EmitLLDP") => {
             s.value == "no"
         }
@@ -65,7 +68,13 @@ pub(super) fn vrf(lint: &mut Lint<'_>, path: &str, settings: &[Assignment<'_>], 
     });
     let needed: &[_] = match path.ends_with(".netdev") {
         true => &[("NetDev", "Name"), ("NetDev", "Kind"), ("VRF", "Table")],
-        false => &[("Match", "Name"), ("Link", "Group")],
+        // A rule without a mark would be about every packet of the host.
+        false => &[
+            ("Match", "Name"),
+            ("Link", "Group"),
+            ("RoutingPolicyRule", "FirewallMark"),
+            ("RoutingPolicyRule", "Table"),
+        ],
     };
     for (section, key) in needed {
         once(lint, path, settings, section, key);

@@ -46,7 +46,10 @@ pub enum NetworkMode {
 impl NetworkMode {
     /// Whether hosts can carry networks of this mode.
     pub fn is_carried(self) -> bool {
-        self == Self::IsolatedBridge
+        matches!(
+            self,
+            Self::IsolatedBridge | Self::Private | Self::Vlan | Self::Vrf
+        )
     }
 }
 

@@ -29,7 +29,7 @@ pub(super) fn steps(input: &Input<'_>, files: &[Differing<'_>], stops: &Stops) -
 
 /// Whether a file is put in place by [`Action::ReloadNetwork`]: links, packet rules and the tables of names.
 fn is_network(path: &str) -> bool {
-    ["network/", "nftables/", "hosts/"]
+    ["network/", "nftables/", "uplinks/", "hosts/"]
         .iter()
         .any(|directory| path.starts_with(directory))
 }

@@ -10,7 +10,7 @@ pub(super) fn nouns(input: &Input<'_>, file: &Differing<'_>) -> BTreeSet<String>
     let (directory, rest) = file.path.split_once('/').unwrap_or(("", file.path));
     let name = rest.rsplit('/').next().unwrap_or(rest);
     let known = match directory {
-        "links" | "network" | "nftables" => Some("network".to_owned()),
+        "links" | "network" | "nftables" | "uplinks" => Some("network".to_owned()),
         "hosts" => Some("names".to_owned()),
         "credentials" => Some(format!("credential {name}")),
         "mounts" => mount(input, file),

@@ -4,7 +4,7 @@ use super::scene::{Placed, Scene};
 use super::set::{Set, Source};
 use super::{capabilities, names};
 use crate::artefact::{OwnedUnit, UnitKind};
-use crate::model::{Health, Name};
+use crate::model::{Check, Health, Name};
 use serde::{Deserialize, Serialize};
 use std::net::Ipv4Addr;
 
@@ -115,6 +115,13 @@ fn service(scene: &Scene<'_>, workload: &Placed<'_>, health: &Health, set: &mut 
                 format!("BITBUILDER_WORKLOAD={}", desired.name),
             ],
         );
+    let asks = matches!(health.check, Check::Tcp(_) | Check::Http { .. });
+    let first = workload.ports.first().filter(|_| asks);
+    let domain = first.and_then(|port| scene.bridges[port.bridge].allocated.vrf.as_ref());
+    if let Some(vrf) = domain {
+        // The address means something there only.
+        file.verbatim("BindNetworkInterface", &vrf.link);
+    }
     let source = Source::live(&desired.origin).of(&name);
     set.add_unit_file(format!("system/{name}.d/50-bitbuilder.conf"), &file, source);
 }

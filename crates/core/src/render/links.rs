@@ -3,12 +3,16 @@
 //! Booted containers get their inner ends by nspawn and ask the bridge's DHCP server. Commands bring no client, so
 //! they enter a network namespace that is configured already, and over which they have no rights.
 
+use super::names::TENANT_LINK_GROUP;
 use super::scene::{Bridge, Placed, Port, Scene};
 use super::set::{Set, Source};
 use crate::model::Init;
 use crate::unitfile::UnitFile;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+
+/// The host's address on every link that has only one machine.
+const ROUTER6: &str = "fe80::1";
 
 /// Batch that makes the links, from the host.
 pub(super) fn host_batch(workload: &Placed<'_>) -> String {
@@ -30,7 +34,7 @@ pub(super) fn configured<'s>(
         .iter()
         .enumerate()
         .filter_map(move |(index, port)| {
-            let stock = index == 0 && scene.bridges[port.bridge].network.dhcp;
+            let stock = index == 0 && scene.bridges[port.bridge].has_dhcp();
             let path = format!("links/{}.{}.network", workload.desired.name, port.name);
             (!stock).then_some((port, path))
         })
@@ -45,7 +49,7 @@ pub(super) fn leases(scene: &Scene<'_>, workload: &Placed<'_>) -> BTreeMap<Strin
         let bridge = &scene.bridges[port.bridge];
         let prefix = bridge.allocated.subnet.prefix;
         let lease = format!("{}/{prefix} by {}", port.address, bridge.router());
-        bridge.network.dhcp.then(|| (port.link.to_owned(), lease))
+        bridge.has_dhcp().then(|| (port.link.to_owned(), lease))
     };
     workload.ports.iter().filter_map(lease).collect()
 }
@@ -108,8 +112,56 @@ fn command(scene: &Scene<'_>, workload: &Placed<'_>) -> String {
         })
 }
 
+/// The host's end of a link of its own: the same router on each of them, and a route to the one machine behind it.
+fn route(batch: &mut String, bridge: &Bridge<'_>, port: &Port<'_>) {
+    let link = port.link;
+    let _ = writeln!(
+        batch,
+        "link set dev {link} addrgenmode none group {TENANT_LINK_GROUP} up"
+    );
+    let _ = writeln!(batch, "address add {}/32 dev {link}", bridge.gateway);
+    let _ = writeln!(batch, "route add {}/32 dev {link}", port.address);
+    if let Some(address) = port.ipv6 {
+        let _ = writeln!(batch, "address add {ROUTER6}/64 dev {link} nodad");
+        let _ = writeln!(batch, "route add {address}/128 dev {link}");
+    }
+}
+
+/// The machine's end: everybody else is behind the router.
+fn alone(batch: &mut String, bridge: &Bridge<'_>, port: &Port<'_>, first: bool) {
+    let name = &port.name;
+    let _ = writeln!(batch, "address add {}/32 dev {name}", port.address);
+    if let Some(address) = port.ipv6 {
+        let _ = writeln!(batch, "address add {address}/128 dev {name} nodad");
+    }
+    let _ = writeln!(batch, "link set dev {name} up");
+    let (to, to6) = destinations(bridge, first);
+    let _ = writeln!(
+        batch,
+        "route add {to} via {} dev {name} onlink",
+        bridge.gateway
+    );
+    if let Some(to6) = to6 {
+        let _ = writeln!(batch, "route add {to6} via {ROUTER6} dev {name}");
+    }
+}
+
+/// What is reached by an interface: everything by the first, its own network by others.
+fn destinations(bridge: &Bridge<'_>, first: bool) -> (String, Option<String>) {
+    let ipv6 = bridge.allocated.ipv6;
+    if first {
+        return ("default".to_owned(), ipv6.map(|_| "default".to_owned()));
+    }
+    let ipv6 = ipv6.map(|prefix| format!("{prefix}/64"));
+    (bridge.allocated.subnet.to_string(), ipv6)
+}
+
 /// The host end has no address of its own, not even a link-local one.
 fn attach(batch: &mut String, scene: &Scene<'_>, port: &Port<'_>) {
+    let bridge = &scene.bridges[port.bridge];
+    if bridge.allocated.private {
+        return route(batch, bridge, port);
+    }
     let _ = writeln!(
         batch,
         "link set dev {} addrgenmode none master {} up",
@@ -121,6 +173,10 @@ fn namespace(scene: &Scene<'_>, workload: &Placed<'_>) -> String {
     let mut batch = String::from("link set dev lo up\n");
     for (index, port) in workload.ports.iter().enumerate() {
         let bridge = &scene.bridges[port.bridge];
+        if bridge.allocated.private {
+            alone(&mut batch, bridge, port, index == 0);
+            continue;
+        }
         let _ = writeln!(
             batch,
             "address add {}/{} dev {}",
@@ -146,11 +202,13 @@ fn namespace(scene: &Scene<'_>, workload: &Placed<'_>) -> String {
     batch
 }
 
-/// Configuration for networkd in the container, handed over as a credential (systemd-network-generator(8)).
+/// Configuration for networkd in the container, mounted where it looks.
 fn inner(bridge: &Bridge<'_>, port: &Port<'_>, set: &Set, workload: &Placed<'_>) -> UnitFile {
     let mut file = set.unit_file(&workload.desired.origin, "Match");
     file.verbatim("Name", &port.name).section("Network");
-    if bridge.network.dhcp {
+    if bridge.allocated.private {
+        inner_alone(bridge, port, &mut file);
+    } else if bridge.network.dhcp {
         file.verbatim("DHCP", "ipv4")
             .section("DHCPv4")
             .verbatim("UseGateway", "no");
@@ -164,4 +222,26 @@ fn inner(bridge: &Bridge<'_>, port: &Port<'_>, set: &Set, workload: &Placed<'_>)
         }
     }
     file
+}
+
+/// Of a link that has only this machine and the host.
+fn inner_alone(bridge: &Bridge<'_>, port: &Port<'_>, file: &mut UnitFile) {
+    let first = port.name == "host0";
+    let (to, to6) = destinations(bridge, first);
+    let mut addresses = vec![format!("{}/32", port.address)];
+    addresses.extend(port.ipv6.map(|address| format!("{address}/128")));
+    for address in addresses {
+        file.verbatim("Address", address);
+    }
+    file.verbatim("IPv6AcceptRA", "no");
+    let router = bridge.gateway.to_string();
+    let routes = [Some((to, router)), to6.map(|to| (to, ROUTER6.to_owned()))];
+    for (to, router) in routes.into_iter().flatten() {
+        file.section("Route");
+        if !first {
+            file.verbatim("Destination", to);
+        }
+        file.verbatim("Gateway", router)
+            .verbatim("GatewayOnLink", "yes");
+    }
 }

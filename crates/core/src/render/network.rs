@@ -8,7 +8,8 @@ use super::set::{Set, Source};
 use crate::unitfile::UnitFile;
 
 pub(super) fn render(scene: &Scene<'_>, set: &mut Set) {
-    for (index, bridge) in scene.bridges.iter().enumerate() {
+    let bridges = scene.bridges.iter().enumerate();
+    for (index, bridge) in bridges.filter(|(_, bridge)| !bridge.allocated.private) {
         let link = &bridge.allocated.link;
         let source = Source::live(&bridge.network.origin);
         let device = device(bridge, set);

@@ -107,11 +107,12 @@ fn files(scene: &Scene<'_>, workload: &Placed<'_>) -> Vec<String> {
             .map(|name| format!("--load-credential={name}:{name}")),
     );
     if desired.init == Init::Boot {
+        // A credential would need systemd-network-generator in the image, which distributions leave off.
         options.extend(links::configured(scene, workload).map(|(port, path)| {
             format!(
-                "--load-credential=network.network.50-{}:{}",
-                port.name,
-                names::current(&scene.tenant.id, &path)
+                "--bind-ro={}:/run/systemd/network/50-{}.network",
+                names::current(&scene.tenant.id, &path),
+                port.name
             )
         }));
     }

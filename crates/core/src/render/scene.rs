@@ -15,19 +15,21 @@ pub(super) struct Scene<'a> {
     pub(super) uid_base: u32,
     /// Conntrack zone: the tenant's number, which is below 65,536 as there are only so many ranges of uids.
     pub(super) zone: u32,
-    /// Its networks that are bridges.
+    /// Its networks.
     pub(super) bridges: Vec<Bridge<'a>>,
     pub(super) workloads: Vec<Placed<'a>>,
     /// `metadata.json`, the origin of what belongs to the tenant as a whole.
     pub(super) origin: Origin,
 }
 
-/// A network that is a bridge of the host.
+/// A network that is a bridge of the host, or that the host routes without one.
 pub(super) struct Bridge<'a> {
     pub(super) network: &'a Network,
     pub(super) allocated: &'a NetworkAllocation,
     /// The host's address in it.
     pub(super) gateway: Ipv4Addr,
+    /// The links that the IP layer of the host sees its packets come from and go to.
+    pub(super) links: Vec<&'a str>,
 }
 
 /// A workload with its names and ports.
@@ -67,7 +69,7 @@ impl<'a> Scene<'a> {
         allocation: &'a TenantAllocation,
     ) -> Result<Self, Vec<Finding>> {
         let mut findings = Vec::new();
-        let bridges: Vec<Bridge<'a>> = tenant
+        let mut bridges: Vec<Bridge<'a>> = tenant
             .networks
             .iter()
             .filter(|network| network.mode.is_carried())
@@ -77,7 +79,7 @@ impl<'a> Scene<'a> {
                     .ok()
             })
             .collect();
-        let workloads = tenant
+        let workloads: Vec<Placed<'a>> = tenant
             .workloads
             .iter()
             .filter_map(|desired| {
@@ -88,6 +90,12 @@ impl<'a> Scene<'a> {
             .collect();
         if !findings.is_empty() {
             return Err(findings);
+        }
+        for port in workloads.iter().flat_map(|workload| &workload.ports) {
+            let bridge = &mut bridges[port.bridge];
+            if bridge.allocated.private {
+                bridge.links.push(port.link);
+            }
         }
         Ok(Self {
             tenant,
@@ -104,6 +112,12 @@ impl<'a> Scene<'a> {
         self.workloads.iter().flat_map(|workload| &workload.ports)
     }
 
+    /// The ports that are on bridges, where frames pass between them.
+    pub(super) fn bridged_ports(&self) -> impl Iterator<Item = &Port<'a>> {
+        self.ports()
+            .filter(|port| !self.bridges[port.bridge].allocated.private)
+    }
+
     /// The workload of a name.
     pub(super) fn workload(&self, name: &Name) -> Option<&Placed<'a>> {
         self.workloads
@@ -117,10 +131,14 @@ impl<'a> Bridge<'a> {
         let missing = || missing(&network.origin, "network", &network.name);
         let allocated = allocation.networks.get(&network.name).ok_or_else(missing)?;
         let gateway = allocated.gateway().ok_or_else(missing)?;
+        // The kernel hands what a bridge in a VRF received to rules as coming from the VRF, vrf.rst of its documentation.
+        let vrf = allocated.vrf.as_ref().map(|vrf| vrf.link.as_str());
+        let bridge = [Some(allocated.link.as_str()), vrf].into_iter().flatten();
         Ok(Self {
             network,
             allocated,
             gateway,
+            links: bridge.filter(|_| !allocated.private).collect(),
         })
     }
 }
@@ -142,13 +160,14 @@ impl Bridge<'_> {
         self.gateway6().filter(|_| host)
     }
 
-    /// The links that the IP layer of the host sees its packets come from and go to. The kernel hands what a bridge in a
-    /// VRF received to rules as coming from the VRF, vrf(7) of the kernel's documentation.
-    pub(super) fn links(&self) -> impl Iterator<Item = &str> {
-        let vrf = self.allocated.vrf.as_ref().map(|vrf| vrf.link.as_str());
-        [Some(self.allocated.link.as_str()), vrf]
-            .into_iter()
-            .flatten()
+    /// As [`Self::links`], as JSON for rules.
+    pub(super) fn link_values(&self) -> Vec<serde_json::Value> {
+        self.links.iter().map(|link| (*link).into()).collect()
+    }
+
+    /// Whether the host answers DHCP in it: not where each machine is alone on its link.
+    pub(super) fn has_dhcp(&self) -> bool {
+        self.network.dhcp && !self.allocated.private
     }
 }
 

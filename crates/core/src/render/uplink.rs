@@ -6,6 +6,9 @@ use super::set::{Set, Source};
 use crate::allocate::{Uplink, Vrf};
 use crate::unitfile::UnitFile;
 
+/// Before the kernel's own rule for routing domains, which is 1000.
+const MARKED: u32 = 900;
+
 pub(super) fn render(scene: &Scene<'_>, set: &mut Set) {
     for bridge in &scene.bridges {
         if let Some(uplink) = &bridge.allocated.uplink {
@@ -79,6 +82,12 @@ fn routing_domain(bridge: &Bridge<'_>, vrf: &Vrf, set: &mut Set) {
     for key in ["LinkLocalAddressing", "IPv6AcceptRA", "LLDP", "EmitLLDP"] {
         file.verbatim(key, "no");
     }
+    // Answers from outside find the domain by the mark that their connection has.
+    file.section("RoutingPolicyRule")
+        .verbatim("Priority", MARKED)
+        .verbatim("Family", "both")
+        .verbatim("FirewallMark", vrf.table)
+        .verbatim("Table", vrf.table);
     set.add_unit_file(
         format!("network/10-bitbuilder-{}.network", vrf.link),
         &file,

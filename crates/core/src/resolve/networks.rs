@@ -39,6 +39,7 @@ pub(super) fn resolve(
                 )),
             );
         } else if mode.is_carried() {
+            trunk(input, network, findings);
             networks.push(network.clone());
         } else {
             unavailable(network, &declared, containers, findings);
@@ -46,6 +47,42 @@ pub(super) fn resolve(
     }
     unknown(&declared, containers, findings);
     networks
+}
+
+/// A VLAN is on a trunk link, and of the ids, that the operator set aside for tenants.
+fn trunk(input: &Input<'_>, network: &Network, findings: &mut Vec<Finding>) {
+    if network.mode != NetworkMode::Vlan {
+        return;
+    }
+    let NetworkDetails::Vlan { id, parent, .. } = &network.details else {
+        // Of the metadata, which says no more than the mode.
+        let message = format!(
+            "network `{}` of mode vlan needs `id` and `parent`",
+            network.name
+        );
+        let help = "declare it in network/topology.yaml: `{ mode: vlan, id: 1000, parent: LINK }`";
+        let finding = Finding::error(network.origin.clone(), "missing-key", message);
+        return findings.push(finding.help(help));
+    };
+    let pools = &input.policy.pools;
+    let mut refuse = |rule: &str, message: String, help: String| {
+        findings.push(Finding::error(network.origin.clone(), rule, message).help(help));
+    };
+    let name = &network.name;
+    if !pools.trunks.contains(parent) {
+        let message = format!("link `{parent}` of network `{name}` carries no VLANs of tenants");
+        let known = suggest(parent, pools.trunks.iter().map(String::as_str));
+        let help =
+            format!("{known}; the operator allows links as `pools.trunks` in .gitops/config.yaml");
+        refuse("not-a-trunk", message, help);
+    }
+    let (first, last) = pools.vlan;
+    if !(first..=last).contains(id) {
+        let message = format!("VLAN {id} of network `{name}` is not on the trunk for tenants");
+        let help =
+            format!("write an `id` of {first} to {last}, which the operator's `pools.vlan` allows");
+        refuse("vlan-outside-pool", message, help);
+    }
 }
 
 /// The networks that the documents declare, `default` first; without a topology those of the metadata.

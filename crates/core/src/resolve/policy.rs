@@ -20,14 +20,8 @@ pub fn unavailable(policy: &Policy) -> Vec<Finding> {
             "`templates` are not fetched yet: the host has those that are installed on it",
         ),
         (
-            (pools.vni, pools.vlan, pools.wireguard, &pools.trunks)
-                != (
-                    usual.pools.vni,
-                    usual.pools.vlan,
-                    usual.pools.wireguard,
-                    &usual.pools.trunks,
-                ),
-            "`pools.vni`, `vlan`, `wireguard` and `trunks` are not used yet: networks of their modes are left out",
+            (pools.vni, pools.wireguard) != (usual.pools.vni, usual.pools.wireguard),
+            "`pools.vni` and `wireguard` are not used yet: networks of their modes are left out",
         ),
         (
             policy.hook_timeout != usual.hook_timeout,

@@ -295,17 +295,58 @@ fn findings() {
         ),
         (
             "a network mode that a workload needs",
-            |c| c.tenant.metadata.network_mode = NetworkMode::Private,
+            |c| c.tenant.metadata.network_mode = NetworkMode::Netns,
             &["error not-available metadata.json:7:1"],
         ),
         (
             "a network mode that nobody needs",
             |c| {
                 let mut office = network("office");
-                office.mode = NetworkMode::Private;
+                office.mode = NetworkMode::Netns;
                 c.tenant.topology.networks = vec![office, network("default")];
             },
             &["warning not-available network/topology.yaml:2:1"],
+        ),
+        (
+            "a VLAN that the operator did not set aside",
+            |c| {
+                c.registration.allow.networks.push(NetworkMode::Vlan);
+                c.policy.pools.trunks = vec!["eno2".into()];
+                c.policy.pools.vlan = (1000, 1999);
+                let vlan = |text, id, parent: &str| Network {
+                    mode: NetworkMode::Vlan,
+                    details: NetworkDetails::Vlan {
+                        id,
+                        parent: parent.into(),
+                        router: None,
+                    },
+                    ..network(text)
+                };
+                c.tenant.topology.networks = vec![
+                    network("default"),
+                    vlan("one", 1999, "eno2"),
+                    Network {
+                        origin: at("network/topology.yaml", 3),
+                        ..vlan("two", 2000, "eno2")
+                    },
+                    Network {
+                        origin: at("network/topology.yaml", 4),
+                        ..vlan("three", 1000, "eno1")
+                    },
+                ];
+            },
+            &[
+                "error vlan-outside-pool network/topology.yaml:3:1",
+                "error not-a-trunk network/topology.yaml:4:1",
+            ],
+        ),
+        (
+            "a VLAN of the metadata",
+            |c| {
+                c.registration.allow.networks.push(NetworkMode::Vlan);
+                c.tenant.metadata.network_mode = NetworkMode::Vlan;
+            },
+            &["error missing-key metadata.json:7:1"],
         ),
         (
             "a network that is not there",
@@ -319,7 +360,7 @@ fn findings() {
             "a mode that the topology overrides",
             |c| {
                 c.tenant.topology.networks = vec![network("default")];
-                c.tenant.metadata.network_mode = NetworkMode::Private;
+                c.tenant.metadata.network_mode = NetworkMode::Netns;
             },
             &["warning unused metadata.json:7:1"],
         ),

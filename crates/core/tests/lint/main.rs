@@ -6,6 +6,7 @@
 mod fixtures;
 mod hostile;
 mod hosts;
+mod modes;
 
 use bitbuilder_core::allocate::{Allocations, Partner, TenantAllocation, allocate};
 use bitbuilder_core::artefact::Artefacts;
@@ -131,9 +132,9 @@ fn what_is_rendered_passes() {
     let mut apart = shop();
     apart.networks[1].ipv6 = None;
     apart.networks[0].dhcp = false;
-    let mut vlan = quick();
-    vlan.networks[0].mode = NetworkMode::Vlan;
-    for tenant in [shop(), quick(), quiet(), single, from_host, apart, vlan] {
+    let mut later = quick();
+    later.networks[0].mode = NetworkMode::Netns;
+    for tenant in [shop(), quick(), quiet(), single, from_host, apart, later] {
         assert_eq!(Case::of(&tenant).findings(), [], "{}", tenant.id);
     }
 }

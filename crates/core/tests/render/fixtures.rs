@@ -1,7 +1,8 @@
 //! Tenants as `resolve` and `allocate` hand them on.
 
 use bitbuilder_core::allocate::{
-    InterfaceAllocation, MachineAllocation, NetworkAllocation, TenantAllocation,
+    Allocations, InterfaceAllocation, MachineAllocation, NetworkAllocation, TenantAllocation,
+    assign,
 };
 use bitbuilder_core::desired::{
     DesiredTenant, DesiredWorkload, Layer, ResolvedImage, WorkloadClass,
@@ -131,6 +132,7 @@ pub(crate) fn allocation(tenant: &DesiredTenant, number: u8) -> TenantAllocation
                 link,
                 subnet,
                 ipv6,
+                private: false,
                 uplink: None,
                 vrf: None,
             },
@@ -306,6 +308,69 @@ pub(crate) fn quick() -> DesiredTenant {
         vec![network("default", true)],
         vec![workload("main", Init::Boot)],
     )
+}
+
+/// A tenant with a network of `mode`, and as it is allocated on a host of its own.
+pub(crate) fn of_mode(
+    mode: NetworkMode,
+    details: NetworkDetails,
+) -> (DesiredTenant, TenantAllocation) {
+    let shell = ["/bin/sh", "-c", "exec busybox httpd -f -p 80"].map(str::to_owned);
+    let mut legacy = network("legacy", true);
+    legacy.mode = mode;
+    legacy.details = details;
+    let mut web = workload("web", Init::Boot);
+    let mut db = workload("db", Init::Command(shell.into()));
+    web.attachments = vec![attachment("legacy")];
+    db.attachments = vec![attachment("legacy")];
+    let tenant = tenant("shop", vec![legacy], vec![web, db]);
+    let allocation = assign(&Allocations::default(), &tenant, &pools()).unwrap();
+    (tenant, allocation)
+}
+
+/// VLAN 1100 of `eno2`, whose router has the first address when it is not the host.
+pub(crate) fn vlan(routed: bool) -> (DesiredTenant, TenantAllocation) {
+    let subnet: Ipv4Addr = "10.64.7.0".parse().unwrap();
+    let details = NetworkDetails::Vlan {
+        id: 1100,
+        parent: "eno2".into(),
+        router: routed.then(|| "10.64.7.1".parse().unwrap()),
+    };
+    let (mut tenant, _) = of_mode(NetworkMode::Vlan, details);
+    tenant.networks[0].subnet = Auto::Value(Subnet4::containing(subnet, 24));
+    let allocation = assign(&Allocations::default(), &tenant, &pools()).unwrap();
+    (tenant, allocation)
+}
+
+/// A routing domain of its own, with a published port and a check over the network.
+pub(crate) fn vrf() -> (DesiredTenant, TenantAllocation) {
+    let (mut tenant, _) = of_mode(NetworkMode::Vrf, NetworkDetails::Plain);
+    tenant.workloads[1].health = Some(health(Check::Tcp(80)));
+    tenant.publish.push(Publish {
+        origin: at("network/topology.yaml", 7),
+        port: 8080,
+        protocol: Protocol::Tcp,
+        to: name("db"),
+        to_port: 80,
+    });
+    let allocation = assign(&Allocations::default(), &tenant, &pools()).unwrap();
+    (tenant, allocation)
+}
+
+/// A link of its own for each machine.
+pub(crate) fn private() -> (DesiredTenant, TenantAllocation) {
+    of_mode(NetworkMode::Private, NetworkDetails::Plain)
+}
+
+pub(crate) fn pools() -> Pools {
+    Pools {
+        ipv4: ("10.64.0.0".parse().unwrap(), 12),
+        ipv6: ("fd00:bb::".parse().unwrap(), 48),
+        vni: (1, 100),
+        vlan: (1000, 1999),
+        wireguard: (51820, 51920),
+        trunks: vec!["eno2".into()],
+    }
 }
 
 /// A tenant that does not run, without a network, with credentials for an unprivileged command.

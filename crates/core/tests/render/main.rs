@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that panics fails")]
 
 mod fixtures;
+mod modes;
 
 use bitbuilder_core::artefact::{Artefacts, UnitKind, UpdateClass};
 use bitbuilder_core::desired::DesiredTenant;
@@ -25,22 +26,29 @@ fn text<'a>(artefacts: &'a Artefacts, path: &str) -> &'a str {
 }
 
 /// Compares with `tests/cases/render/<case>/expected/`; `BLESS=1` rewrites it.
-#[allow(clippy::disallowed_methods, reason = "stored examples are files")]
 fn golden(case: &str, tenant: &DesiredTenant, number: u8) {
     let artefacts = render(tenant, &allocation(tenant, number)).unwrap();
+    let mut made = contents(&artefacts);
+    made.insert("RECORD".into(), record(&artefacts).into_bytes());
+    compare(case, &made);
+}
+
+fn contents(artefacts: &Artefacts) -> BTreeMap<String, Vec<u8>> {
+    let files = artefacts.files.iter();
+    files
+        .map(|(path, file)| (path.clone(), file.content.clone()))
+        .collect()
+}
+
+#[allow(clippy::disallowed_methods, reason = "stored examples are files")]
+fn compare(case: &str, made: &BTreeMap<String, Vec<u8>>) {
     let directory = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("../../tests/cases/render")
         .join(case)
         .join("expected");
-    let mut made: BTreeMap<String, Vec<u8>> = artefacts
-        .files
-        .iter()
-        .map(|(path, file)| (path.clone(), file.content.clone()))
-        .collect();
-    made.insert("RECORD".into(), record(&artefacts).into_bytes());
     if std::env::var("BLESS").is_ok() {
         let _ = std::fs::remove_dir_all(&directory);
-        for (path, content) in &made {
+        for (path, content) in made {
             let path = directory.join(path);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, content).unwrap();
@@ -49,11 +57,11 @@ fn golden(case: &str, tenant: &DesiredTenant, number: u8) {
     let stored = stored(&directory);
     let names = |files: &BTreeMap<String, Vec<u8>>| files.keys().cloned().collect::<Vec<_>>();
     assert_eq!(
-        names(&made),
+        names(made),
         names(&stored),
         "files of {case}; BLESS=1 rewrites"
     );
-    for (path, content) in &made {
+    for (path, content) in made {
         let as_text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         assert_eq!(
             as_text(content),
@@ -313,7 +321,7 @@ fn required_units_are_owned() {
 #[test]
 fn a_network_of_another_mode_is_not_drawn() {
     let mut vlan = quick();
-    vlan.networks[0].mode = NetworkMode::Vlan;
+    vlan.networks[0].mode = NetworkMode::Netns;
     let made = rendered(&vlan);
     assert!(
         !made

@@ -87,6 +87,10 @@ pub enum Kind {
     Volume,
     /// The bridge of a network.
     Bridge,
+    /// The link that takes packets of a network out of this host.
+    Uplink,
+    /// The routing domain (VRF) of a network.
+    Domain,
     /// The host's end of a workload's link.
     Interface,
     /// A process.

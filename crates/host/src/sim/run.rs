@@ -143,10 +143,9 @@ fn batch(host: &SimHost, file: &str) -> Result<(), Failure> {
         {
             return Err(format!("Cannot find device \"{bridge}\" ({file})"));
         }
-        if let (["link", "set", "dev", port, ..], Some(bridge)) = (
-            line.split_whitespace().collect::<Vec<_>>().as_slice(),
-            bridge,
-        ) {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let bridge = bridge.unwrap_or_default();
+        if let ["link", "set", "dev", port, "addrgenmode", ..] = words.as_slice() {
             let added = |state: &mut super::state::State| {
                 state.ports.insert((*port).to_owned(), bridge.to_owned());
                 Ok(())

@@ -33,7 +33,7 @@ impl Watch for SimHost {
         let ports = ports.iter().map(|(name, bridge)| {
             let link = Link {
                 up: true,
-                master: Some(bridge.clone()),
+                master: Some(bridge.clone()).filter(|bridge| !bridge.is_empty()),
                 addresses: BTreeSet::new(),
             };
             (name.clone(), link)

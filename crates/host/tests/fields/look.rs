@@ -12,7 +12,7 @@ pub(crate) struct Look {
     pub(crate) units: BTreeMap<String, UnitState>,
     pub(crate) links: BTreeSet<String>,
     pub(crate) tables: BTreeMap<String, Table>,
-    /// Files that networkd reads, and the tables of names that containers see.
+    /// Files that networkd reads, links that it cannot make, and the tables of names that containers see.
     pub(crate) network: BTreeMap<String, Vec<u8>>,
     /// Files of the current generations.
     pub(crate) generation: BTreeMap<String, Vec<u8>>,
@@ -33,6 +33,11 @@ impl Look {
             let id = path.file_name().unwrap().to_str().unwrap().to_owned();
             read(&path.join("hosts"), &format!("{id}/hosts"), &mut network);
             read(&path.join("current"), &id, &mut generation);
+            let placed = root.runtime().join(format!("network/{id}.json"));
+            let placed = fs::read(placed).unwrap_or_default();
+            let placed: serde_json::Value = serde_json::from_slice(&placed).unwrap_or_default();
+            let uplinks = placed["uplinks"].to_string().into_bytes();
+            network.insert(format!("{id}/uplinks"), uplinks);
         }
         // What says from where and when it was made is no file of it.
         generation.retain(|path, _| !path.ends_with("/generation.json"));

@@ -1,7 +1,7 @@
 //! The rules that keep a tenant apart, as they must stand in their chains.
 
 use crate::allocate::NetworkAllocation;
-use crate::lint::expected::{Expected, GROUP};
+use crate::lint::expected::{Expected, GROUP, gateway6};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -99,7 +99,8 @@ fn jump(chain: &str) -> Value {
 /// Links that rules see packets of `network` come from: in a VRF, the VRF too.
 pub(super) fn routed(network: &NetworkAllocation) -> impl Iterator<Item = &str> {
     let vrf = network.vrf.as_ref().map(|vrf| vrf.link.as_str());
-    [Some(network.link.as_str()), vrf].into_iter().flatten()
+    let bridge = [Some(network.link.as_str()), vrf].into_iter().flatten();
+    bridge.filter(|_| !network.private)
 }
 
 fn from(network: &NetworkAllocation) -> Value {
@@ -108,6 +109,56 @@ fn from(network: &NetworkAllocation) -> Value {
         [one] => meta_is("iifname", *one),
         many => meta_is("iifname", json!({"set": many})),
     }
+}
+
+/// Links of machines that are alone on them.
+pub(super) fn private<'e>(expected: &'e Expected<'_>) -> impl Iterator<Item = &'e str> {
+    let interfaces = expected.interfaces();
+    let private = interfaces.filter(|own| own.network.private);
+    private.map(|own| own.allocated.link.as_str())
+}
+
+/// Whether a rule lets pass, or asks the tenant's own rules about, what goes from one private link to another.
+fn is_between_private(expected: &Expected<'_>, rule: &Rule) -> bool {
+    let links: BTreeSet<&str> = private(expected).collect();
+    let names = |value: &Value| -> BTreeSet<String> {
+        let many = value["set"].as_array();
+        let one = std::slice::from_ref(value);
+        let all = many.map_or(one, Vec::as_slice).iter();
+        all.filter_map(|name| name.as_str().map(str::to_owned))
+            .collect()
+    };
+    let end = |expression: &Value, key: &str| {
+        let comparison = &expression["match"];
+        let names = names(&comparison["right"]);
+        let own = names.iter().all(|name| links.contains(name.as_str()));
+        let exact = comparison["op"] == "==" && comparison["left"] == meta(key);
+        exact && own && !names.is_empty()
+    };
+    let [from, to, verdict] = rule.as_slice() else {
+        return false;
+    };
+    end(from, "iifname")
+        && end(to, "oifname")
+        && (*verdict == accept() || *verdict == jump("rules"))
+}
+
+/// Nobody speaks for another where there is no bridge.
+pub(super) fn alone() -> Vec<Rule> {
+    let concat = |left: Value| json!({"concat": [meta("iifname"), left]});
+    let address = |protocol: &str, set: &str| is(concat(field(protocol, "saddr")), set);
+    vec![
+        not_from("@ports"),
+        vec![is_not(concat(field("ether", "saddr")), "@macs"), drop()],
+        vec![address("ip", "@ipv4"), accept()],
+        vec![address("ip6", "@ipv6"), accept()],
+        vec![
+            is(field("ip6", "saddr"), "::"),
+            is(field("icmpv6", "type"), "nd-neighbor-solicit"),
+            accept(),
+        ],
+        vec![drop()],
+    ]
 }
 
 /// Packets that do not come from the links in `set` are none of this chain's business.
@@ -245,17 +296,33 @@ pub(super) fn between(expected: &Expected<'_>, rules: &[Rule]) -> bool {
     *answer == answers()
         && *own == vec![jump("rules")]
         && *last == vec![drop()]
-        && within.iter().all(|rule| known.contains(rule))
+        && within
+            .iter()
+            .all(|rule| known.contains(rule) || is_between_private(expected, rule))
 }
 
 /// What a port may say of itself, by the name of the set; as JSON, which can be sorted.
 pub(super) fn spoken_for(expected: &Expected<'_>, set: &str) -> BTreeSet<String> {
     let mut known: Vec<Value> = Vec::new();
+    for network in &expected.networks {
+        let uplink = network.uplink.as_ref().filter(|uplink| uplink.is_port());
+        match set {
+            "uplinks" | "members" | "host-routed" => {
+                known.extend(uplink.map(|uplink| json!(uplink.link())))
+            }
+            "own-ipv4" => known.extend(network.gateway().map(|address| json!(address))),
+            "own-ipv6" => known.extend(network.ipv6.map(|prefix| json!(gateway6(prefix)))),
+            _ => {}
+        }
+    }
     for own in expected.interfaces() {
         let link = own.allocated.link.as_str();
         let pair = |value: Value| json!({"concat": [link, value]});
         match set {
-            "ports" => known.push(json!(link)),
+            "ports" | "members" => known.push(json!(link)),
+            "own-macs" => known.push(json!(own.allocated.mac)),
+            "own-ipv4" => known.push(json!(own.allocated.address)),
+            "own-ipv6" => known.extend(own.ipv6().into_iter().map(|address| json!(address))),
             "macs" => known.push(pair(json!(own.allocated.mac))),
             "ipv4" => known.push(pair(json!(own.allocated.address))),
             "ipv6" => known.extend(own.ipv6().into_iter().map(|address| pair(json!(address)))),
@@ -263,6 +330,62 @@ pub(super) fn spoken_for(expected: &Expected<'_>, set: &str) -> BTreeSet<String>
         }
     }
     known.iter().map(Value::to_string).collect()
+}
+
+/// What belongs to routing domains of the tenant: any of these rules, three for each domain that has a bridge in `links`.
+pub(super) fn domains(expected: &Expected<'_>, links: &BTreeSet<&str>) -> Vec<Vec<Rule>> {
+    let mark = || json!({"ct": {"key": "mark"}});
+    let set = |key: Value, table: u32| json!({"mangle": {"key": key, "value": table}});
+    let made = expected.networks.iter();
+    let made = made.filter(|network| links.contains(network.link.as_str()));
+    made.filter_map(|network| {
+        let table = network.vrf.as_ref()?.table;
+        Some(vec![
+            vec![
+                from(network),
+                is_not(mark(), json!({"set": [0, table]})),
+                drop(),
+            ],
+            vec![from(network), set(mark(), table), accept()],
+            vec![
+                meta_is_not("iifgroup", GROUP),
+                is(mark(), table),
+                set(meta("mark"), table),
+            ],
+        ])
+    })
+    .collect()
+}
+
+/// What comes in by uplinks, and leaves by them.
+pub(super) fn uplinks() -> [(&'static str, Vec<Rule>); 2] {
+    let own = |protocol: &str, name: &str, set: &str| is(field(protocol, name), set);
+    let router = || {
+        let kinds = ["nd-router-advert", "nd-redirect"];
+        is(field("icmpv6", "type"), json!({"set": kinds}))
+    };
+    let dhcp = || is(field("udp", "dport"), json!({"set": [67, 68, 546, 547]}));
+    let inward = vec![
+        not_from("@uplinks"),
+        vec![
+            is(field("ether", "type"), json!({"set": ["8021q", "8021ad"]})),
+            drop(),
+        ],
+        vec![own("ether", "saddr", "@own-macs"), drop()],
+        vec![own("arp", "saddr ip", "@own-ipv4"), drop()],
+        vec![own("ip", "saddr", "@own-ipv4"), drop()],
+        vec![own("ip6", "saddr", "@own-ipv6"), drop()],
+        vec![
+            is(field("icmpv6", "type"), "nd-neighbor-advert"),
+            own("icmpv6", "taddr", "@own-ipv6"),
+            drop(),
+        ],
+        vec![dhcp(), drop()],
+        vec![meta_is("iifname", "@host-routed"), router(), drop()],
+    ];
+    let to = || meta_is("oifname", "@uplinks");
+    let outward = vec![vec![to(), router(), drop()], vec![to(), dhcp(), drop()]];
+    [("uplink", inward), ("uplink-out", outward)]
 }
 
 /// Nobody speaks for another.

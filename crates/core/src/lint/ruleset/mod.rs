@@ -9,6 +9,7 @@ mod table;
 
 use super::Lint;
 use super::expected::Expected;
+use crate::allocate::Uplink;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use table::Table;
@@ -17,8 +18,13 @@ const PATH: &str = "nftables/ruleset.json";
 
 pub(super) fn check(lint: &mut Lint<'_>) {
     let (bridges, ports) = needed(lint);
+    let private: BTreeSet<&str> = guards::private(lint.expected).collect();
+    // Those that are alone on their link, and those on bridges.
+    let ports: (BTreeSet<String>, BTreeSet<String>) = ports
+        .into_iter()
+        .partition(|link| private.contains(link.as_str()));
     let Some(text) = lint.text(PATH) else {
-        let unguarded = !bridges.is_empty() || !ports.is_empty();
+        let unguarded = !bridges.is_empty() || !ports.0.is_empty() || !ports.1.is_empty();
         lint.require(
             !unguarded,
             PATH,
@@ -30,12 +36,26 @@ pub(super) fn check(lint: &mut Lint<'_>) {
     let Some([routed, bridged]) = tables(lint, text) else {
         return;
     };
+    let uplinks = uplinks_made(lint);
     let mut wrong = Vec::new();
     inet(lint.expected, &routed, &mut wrong);
-    if !ports.is_empty() || !bridged.is_empty() {
+    if !ports.1.is_empty() || !bridged.is_empty() || !uplinks.is_empty() {
         bridge(lint.expected, &bridged, &mut wrong);
     }
-    for (table, set, links) in [(&routed, "links", &bridges), (&bridged, "ports", &ports)] {
+    let (alone, ports) = ports;
+    if !alone.is_empty()
+        && (routed.rules("antispoof") != guards::alone() || !routed.hooks.contains_key("antispoof"))
+    {
+        wrong.push("chain `antispoof` is not as it must be".into());
+    }
+    let sets = [
+        (&routed, "links", &bridges),
+        (&routed, "links", &alone),
+        (&routed, "ports", &alone),
+        (&bridged, "ports", &ports),
+        (&bridged, "uplinks", &uplinks),
+    ];
+    for (table, set, links) in sets {
         let known = strings(table.set(set));
         for link in links.iter().filter(|link| !known.contains(link.as_str())) {
             wrong.push(format!("link `{link}` is not in set `{set}`"));
@@ -64,6 +84,18 @@ fn needed(lint: &Lint<'_>) -> (BTreeSet<String>, BTreeSet<String>) {
         ports.extend(made.map(str::to_owned));
     }
     (bridges, ports)
+}
+
+/// Uplinks that this set puts into bridges.
+fn uplinks_made(lint: &Lint<'_>) -> BTreeSet<String> {
+    let networks = lint.expected.networks.iter();
+    let uplinks = networks.filter_map(|network| network.uplink.as_ref());
+    uplinks
+        .filter(|uplink| uplink.is_port())
+        .map(Uplink::link)
+        .filter(|link| lint.has(&format!("network/10-bitbuilder-{link}.network")))
+        .map(str::to_owned)
+        .collect()
 }
 
 /// The tables `inet` and `bridge` of the transaction.
@@ -109,8 +141,16 @@ fn inet(expected: &Expected<'_>, table: &Table, wrong: &mut Vec<String>) {
         .networks
         .iter()
         .flat_map(|n| guards::routed(n))
+        .chain(guards::private(expected))
         .collect();
     for (name, elements) in &table.sets {
+        if matches!(name.as_str(), "ports" | "macs" | "ipv4" | "ipv6") {
+            let known = guards::spoken_for(expected, name);
+            if !elements.iter().all(|one| known.contains(&one.to_string())) {
+                wrong.push(format!("set `{name}` holds what is not this tenant's"));
+            }
+            continue;
+        }
         let own = match name.as_str() {
             "links" | "nat" => {
                 strings(elements).is_subset(&links) && elements.iter().all(Value::is_string)
@@ -134,6 +174,8 @@ fn inet(expected: &Expected<'_>, table: &Table, wrong: &mut Vec<String>) {
         ("dstnat", ("nat", "prerouting", -100)),
         ("dstnat-host", ("nat", "output", -100)),
         ("srcnat", ("nat", "postrouting", 100)),
+        ("domains", ("filter", "prerouting", -150)),
+        ("antispoof", ("filter", "prerouting", -300)),
     ];
     let chains = [
         "inbound", "outbound", "between", "peering", "rules", "closed",
@@ -158,6 +200,14 @@ fn inet(expected: &Expected<'_>, table: &Table, wrong: &mut Vec<String>) {
     require(table.rules("peering") == guards::peering(), "peering");
     require(guards::between(expected, table.rules("between")), "between");
     require(table.rules("rules").iter().all(own), "rules");
+    // In any order of the domains.
+    let links = strings(table.set("links"));
+    let mut domains = guards::domains(expected, &links);
+    let made: Vec<_> = table.rules("domains").chunks(3).collect();
+    domains.retain(|wanted| !made.contains(&wanted.as_slice()));
+    let counted = made.len() == guards::domains(expected, &links).len();
+    let hooked = made.is_empty() || table.hooks.contains_key("domains");
+    require(domains.is_empty() && counted && hooked, "domains");
     let output = table.rules("output");
     let guarded = output.is_empty() || output[0] == guards::not_to("@links");
     require(guarded && output.iter().all(own), "output");
@@ -189,16 +239,52 @@ fn bridge(expected: &Expected<'_>, table: &Table, wrong: &mut Vec<String>) {
     let hooks = [
         ("antispoof", ("filter", "prerouting", -300)),
         ("forward", ("filter", "forward", 0)),
+        ("uplink", ("filter", "prerouting", -300)),
+        ("uplink-out", ("filter", "output", 0)),
     ];
     table.check_hooks(&hooks, &[], wrong);
+    uplinks(expected, table, wrong);
     let log = format!("bb-{} ", expected.id);
     let own = |rule: &Vec<Value>| guards::is_filter(rule, &log);
     if table.rules("antispoof") != guards::antispoof() || !table.hooks.contains_key("antispoof") {
         wrong.push("chain `antispoof` is not as it must be".into());
     }
     let forward = table.rules("forward");
-    let guarded = forward.is_empty() || forward[0] == guards::not_from("@ports");
+    let guarded = forward.is_empty()
+        || forward[0] == guards::not_from("@ports")
+        || forward[0] == guards::not_from("@members");
     if !guarded || !forward.iter().all(own) {
         wrong.push("chain `forward` of the bridge is not as it must be".into());
+    }
+}
+
+/// What comes in by uplinks, and leaves by them.
+fn uplinks(expected: &Expected<'_>, table: &Table, wrong: &mut Vec<String>) {
+    if table.set("uplinks").is_empty() {
+        let chains = ["uplink", "uplink-out"];
+        let lost = chains.iter().any(|chain| table.hooks.contains_key(*chain));
+        if lost {
+            wrong.push("there are rules about uplinks, and there is none".into());
+        }
+        return;
+    }
+    for (chain, rules) in guards::uplinks() {
+        if table.rules(chain) != rules || !table.hooks.contains_key(chain) {
+            wrong.push(format!("chain `{chain}` is not as it must be"));
+        }
+    }
+    // What is missing in a set would be let in.
+    let routed = expected.networks.iter();
+    let routed = routed.filter(|network| network.foreign_router().is_none());
+    let known = strings(table.set("host-routed"));
+    let mut uplinks = routed.filter_map(|network| Some(network.uplink.as_ref()?.link()));
+    let made = strings(table.set("uplinks"));
+    if uplinks.any(|link| made.contains(link) && !known.contains(link)) {
+        wrong.push("set `host-routed` is not complete".into());
+    }
+    for set in ["own-macs", "own-ipv4", "own-ipv6"] {
+        if !table.sets.contains_key(set) {
+            wrong.push(format!("set `{set}` is missing"));
+        }
     }
 }

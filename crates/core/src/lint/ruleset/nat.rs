@@ -1,7 +1,7 @@
 //! Published ports and masquerading: of ports that the tenant was given, to and from its own addresses.
 
 use super::guards::{field, is, is_not, meta_is, meta_is_not, published};
-use crate::lint::expected::{Expected, GROUP};
+use crate::lint::expected::{Expected, GROUP, Interface};
 use serde_json::{Value, json};
 use std::net::IpAddr;
 
@@ -19,8 +19,9 @@ pub(super) fn is_published(expected: &Expected<'_>, chain: &str, rule: &[Value])
         let address: IpAddr = target["addr"].as_str()?.parse().ok()?;
         let to = u16::try_from(target["port"].as_u64()?).ok()?;
         let (protocol, port) = rule.iter().find_map(destination)?;
-        (is_given(expected, protocol, port) && is_own(expected, address))
-            .then(|| rule == publishing(chain, protocol, port, address, to))
+        let marks = domain(expected, chain, rule)?;
+        (is_given(expected, protocol, port) && is_own(expected, address, marks))
+            .then(|| rule == publishing(chain, protocol, port, address, to, marks))
     };
     known().unwrap_or(false)
 }
@@ -54,19 +55,46 @@ pub(super) fn is_open(expected: &Expected<'_>, element: &Value) -> bool {
         let port = u16::try_from(port.as_u64()?).ok()?;
         let address: IpAddr = address.as_str()?.parse().ok()?;
         u16::try_from(to.as_u64()?).ok()?;
-        Some(is_given(expected, protocol.as_str()?, port) && is_own(expected, address))
+        Some(is_given(expected, protocol.as_str()?, port) && is_own_anywhere(expected, address))
     };
     known().unwrap_or(false)
 }
 
-fn is_own(expected: &Expected<'_>, address: IpAddr) -> bool {
-    expected.interfaces().any(|own| match address {
+/// Whether a machine of the tenant has `address`, in whatever routing domain.
+fn is_own_anywhere(expected: &Expected<'_>, address: IpAddr) -> bool {
+    let domains = expected.networks.iter().filter_map(|n| n.vrf.as_ref());
+    let mut domains = domains.map(|vrf| Some(vrf.table)).chain([None]);
+    domains.any(|domain| is_own(expected, address, domain))
+}
+
+/// The routing domain that a rule leads into: one of the tenant, and never for the host's own packets.
+fn domain(expected: &Expected<'_>, chain: &str, rule: &[Value]) -> Option<Option<u32>> {
+    let Some(table) = rule.iter().find_map(|one| one["mangle"]["value"].as_u64()) else {
+        return Some(None);
+    };
+    let mut domains = expected.networks.iter().filter_map(|n| n.vrf.as_ref());
+    let own = domains.find(|vrf| u64::from(vrf.table) == table)?;
+    (chain == "dstnat").then_some(Some(own.table))
+}
+
+/// Whether a machine of the tenant has `address` in the routing domain, or in the host's.
+fn is_own(expected: &Expected<'_>, address: IpAddr, domain: Option<u32>) -> bool {
+    let table = |own: &Interface<'_>| own.network.vrf.as_ref().map(|vrf| vrf.table);
+    let mut interfaces = expected.interfaces().filter(|own| table(own) == domain);
+    interfaces.any(|own| match address {
         IpAddr::V4(address) => own.allocated.address == address,
         IpAddr::V6(address) => own.network.ipv6.is_some() && own.ipv6().contains(&address),
     })
 }
 
-fn publishing(chain: &str, protocol: &str, port: u16, address: IpAddr, to: u16) -> Vec<Value> {
+fn publishing(
+    chain: &str,
+    protocol: &str,
+    port: u16,
+    address: IpAddr,
+    to: u16,
+    domain: Option<u32>,
+) -> Vec<Value> {
     let (version, family) = match address {
         IpAddr::V4(_) => ("ipv4", "ip"),
         IpAddr::V6(_) => ("ipv6", "ip6"),
@@ -77,11 +105,12 @@ fn publishing(chain: &str, protocol: &str, port: u16, address: IpAddr, to: u16) 
     } else if family == "ip6" {
         rule.push(is_not(field("ip6", "daddr"), "::1"));
     }
-    rule.extend([
-        local("daddr"),
-        is(field(protocol, "dport"), port),
-        json!({"dnat": {"family": family, "addr": address, "port": to}}),
-    ]);
+    rule.extend([local("daddr"), is(field(protocol, "dport"), port)]);
+    for key in ["ct", "meta"] {
+        let mark = |table: u32| json!({"mangle": {"key": {key: {"key": "mark"}}, "value": table}});
+        rule.extend(domain.map(mark));
+    }
+    rule.push(json!({"dnat": {"family": family, "addr": address, "port": to}}));
     rule
 }
 

@@ -115,21 +115,21 @@ fn ipv6(table: &mut Table<'_>, own: impl Fn(&str, Value) -> Value) {
 }
 
 fn sets(scene: &Scene<'_>, table: &mut Table<'_>) {
-    let ports = scene.ports().map(|port| json!(port.link)).collect();
+    let ports = scene.bridged_ports().map(|port| json!(port.link)).collect();
     table.set("ports", json!("ifname"), ports);
     let pair = |port: &Port<'_>, value: Value| json!({"concat": [port.link, value]});
     let macs = scene
-        .ports()
+        .bridged_ports()
         .map(|port| pair(port, json!(port.mac)))
         .collect();
     table.set("macs", json!(["ifname", "ether_addr"]), macs);
     let ipv4 = scene
-        .ports()
+        .bridged_ports()
         .map(|port| pair(port, json!(port.address)))
         .collect();
     table.set("ipv4", json!(["ifname", "ipv4_addr"]), ipv4);
     let ipv6 = scene
-        .ports()
+        .bridged_ports()
         .flat_map(|port| {
             let global = port.ipv6.map(|address| pair(port, json!(address)));
             [Some(pair(port, json!(port.link_local))), global]

@@ -23,8 +23,7 @@ pub(super) fn rules(scene: &Scene<'_>, table: &mut Table<'_>) {
         .bridges
         .iter()
         .filter(|bridge| bridge.network.nat)
-        .flat_map(Bridge::links)
-        .map(|link| json!(link))
+        .flat_map(Bridge::link_values)
         .collect();
     table.set("nat", json!("ifname"), nat);
     open(scene, table);
@@ -127,7 +126,7 @@ fn input(scene: &Scene<'_>, table: &mut Table<'_>) {
     );
     close("input", table);
     table.rule("input", "answers to the host", vec![answers(), accept()]);
-    for bridge in scene.bridges.iter().filter(|bridge| bridge.network.dhcp) {
+    for bridge in scene.bridges.iter().filter(|bridge| bridge.has_dhcp()) {
         table.rule(
             "input",
             "DHCP",
@@ -223,7 +222,22 @@ fn forward(scene: &Scene<'_>, table: &mut Table<'_>) {
         vec![accept()],
     );
 
-    for bridge in &scene.bridges {
+    for bridge in scene
+        .bridges
+        .iter()
+        .filter(|bridge| !bridge.links.is_empty())
+    {
+        if bridge.allocated.private {
+            let links = || any_of(&bridge.link_values());
+            let ends = || vec![from(bridge), is(meta("oifname"), links())];
+            let rules = [jump("rules"), accept()];
+            for verdict in rules {
+                let mut matches = ends();
+                matches.push(verdict);
+                table.rule("between", "within one network", matches);
+            }
+            continue;
+        }
         // Where the kernel shows bridged packets to IP rules; the bridge table has decided on them.
         let to = is(meta("oifname"), json!(bridge.allocated.link));
         table.rule(
@@ -238,6 +252,5 @@ fn forward(scene: &Scene<'_>, table: &mut Table<'_>) {
 
 /// Comes from this network.
 fn from(bridge: &Bridge<'_>) -> Value {
-    let links: Vec<Value> = bridge.links().map(|link| json!(link)).collect();
-    is(meta("iifname"), any_of(&links))
+    is(meta("iifname"), any_of(&bridge.link_values()))
 }

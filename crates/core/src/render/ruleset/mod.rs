@@ -10,11 +10,13 @@ mod filter;
 mod json;
 mod nat;
 mod policy;
+mod private;
+mod uplink;
+mod vrf;
 
 use super::scene::{Bridge, Scene};
 use super::set::{Set, Source};
 use json::Table;
-use serde_json::json;
 
 pub(super) fn render(scene: &Scene<'_>, set: &mut Set) {
     if scene.bridges.is_empty() {
@@ -24,10 +26,13 @@ pub(super) fn render(scene: &Scene<'_>, set: &mut Set) {
     let mut routed = Table::new("inet", &name);
     filter::rules(scene, &mut routed);
     nat::rules(scene, &mut routed);
+    vrf::rules(scene, &mut routed);
+    private::rules(scene, &mut routed);
     let mut commands = routed.commands();
-    if scene.ports().next().is_some() {
+    if scene.bridged_ports().next().is_some() || !uplink::links(scene).is_empty() {
         let mut bridged = Table::new("bridge", &name);
         antispoof::rules(scene, &mut bridged);
+        uplink::rules(scene, &mut bridged);
         policy::bridged(scene, &mut bridged);
         commands.extend(bridged.commands());
     }
@@ -48,6 +53,6 @@ pub(crate) const NOT_OURS: &str = "not of this tenant";
 
 /// Links of the tenant's networks as the IP layer sees them, as elements of a set.
 fn links(scene: &Scene<'_>) -> Vec<serde_json::Value> {
-    let links = scene.bridges.iter().flat_map(Bridge::links);
-    links.map(|link| json!(link)).collect()
+    let bridges = scene.bridges.iter();
+    bridges.flat_map(Bridge::link_values).collect()
 }

@@ -1,9 +1,10 @@
 //! Published ports and masquerading.
 
 use super::json::{Table, counter, field, is, is_not, meta, place, published};
+use super::vrf;
 use crate::model::Publish;
 use crate::render::names::TENANT_LINK_GROUP;
-use crate::render::scene::{Port, Scene};
+use crate::render::scene::{Bridge, Port, Scene};
 use serde_json::{Value, json};
 
 /// Priorities of nft(8): dstnat and srcnat.
@@ -15,7 +16,7 @@ pub(super) fn rules(scene: &Scene<'_>, table: &mut Table<'_>) {
         table.hook("dstnat", "nat", "prerouting", DSTNAT);
         table.hook("dstnat-host", "nat", "output", DSTNAT);
         for (publish, port) in publications(scene) {
-            publish_port(publish, port, table);
+            publish_port(publish, &scene.bridges[port.bridge], port, table);
         }
     }
     masquerade(scene, table);
@@ -29,7 +30,7 @@ pub(super) fn publications<'s>(
     published.filter_map(|publish| Some((publish, scene.workload(&publish.to)?.ports.first()?)))
 }
 
-fn publish_port(publish: &Publish, port: &Port<'_>, table: &mut Table<'_>) {
+fn publish_port(publish: &Publish, bridge: &Bridge<'_>, port: &Port<'_>, table: &mut Table<'_>) {
     let protocol = publish.protocol.to_string();
     let comment = format!("{}: {protocol}/{}", place(&publish.origin), publish.port);
     let local = || {
@@ -50,8 +51,9 @@ fn publish_port(publish: &Publish, port: &Port<'_>, table: &mut Table<'_>) {
             local(),
             is(field(&protocol, "dport"), json!(publish.port)),
             counter(),
-            json!({"dnat": {"family": family, "addr": address, "port": publish.to_port}}),
         ]);
+        rule.extend(vrf::into(bridge));
+        rule.push(json!({"dnat": {"family": family, "addr": address, "port": publish.to_port}}));
         table.rule(chain, &comment, rule);
     };
     add(
@@ -61,9 +63,15 @@ fn publish_port(publish: &Publish, port: &Port<'_>, table: &mut Table<'_>) {
         "ip",
         json!(port.address),
     );
-    add("dstnat-host", Vec::new(), "ipv4", "ip", json!(port.address));
     if let Some(address) = port.ipv6 {
         add("dstnat", vec![outside], "ipv6", "ip6", json!(address));
+    }
+    if bridge.allocated.vrf.is_some() {
+        // Answers would come from the routing domain, where the host's own programs do not listen.
+        return;
+    }
+    add("dstnat-host", Vec::new(), "ipv4", "ip", json!(port.address));
+    if let Some(address) = port.ipv6 {
         add("dstnat-host", vec![routable], "ipv6", "ip6", json!(address));
     }
 }

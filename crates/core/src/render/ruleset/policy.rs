@@ -6,8 +6,9 @@
 //! cannot answer from that place. The host's own connections to its tenant are only met by rules from `host`.
 
 use super::json::{Table, accept, any_of, counter, drop, field, is, is_not, log, meta, place};
+use super::uplink;
 use crate::model::{Endpoint, FirewallAction, FirewallRule, Name, Protocol};
-use crate::render::scene::Scene;
+use crate::render::scene::{Bridge, Scene};
 use serde_json::{Value, json};
 use std::net::IpAddr;
 
@@ -84,10 +85,11 @@ pub(super) fn bridged(scene: &Scene<'_>, table: &mut Table<'_>) {
     }
     let chain = "forward";
     table.hook(chain, "filter", "forward", 0);
+    let ours = members(scene, table);
     table.rule(
         chain,
         super::NOT_OURS,
-        vec![is_not(meta("iifname"), json!("@ports")), accept()],
+        vec![is_not(meta("iifname"), json!(ours)), accept()],
     );
     table.rule(
         chain,
@@ -207,10 +209,9 @@ fn routed_end(scene: &Scene<'_>, endpoint: &Endpoint, end: End) -> Vec<Vec<Value
             .bridges
             .iter()
             .filter(|bridge| bridge.network.name == *name)
-            .map(|bridge| {
-                let links: Vec<Value> = bridge.links().map(|link| json!(link)).collect();
-                vec![is(meta(interface), any_of(&links))]
-            })
+            .map(Bridge::link_values)
+            .filter(|links| !links.is_empty())
+            .map(|links| vec![is(meta(interface), any_of(&links))])
             .collect(),
         Endpoint::Workload(name) => {
             let ports = scene
@@ -242,6 +243,17 @@ fn routed_end(scene: &Scene<'_>, endpoint: &Endpoint, end: End) -> Vec<Vec<Value
     }
 }
 
+/// The set of links from which packets are the tenant's: its ports, and whoever is behind an uplink.
+fn members(scene: &Scene<'_>, table: &mut Table<'_>) -> &'static str {
+    let uplinks = uplink::links(scene);
+    if uplinks.is_empty() {
+        return "@ports";
+    }
+    let ports = scene.bridged_ports().map(|port| json!(port.link));
+    table.set("members", json!("ifname"), ports.chain(uplinks).collect());
+    "@members"
+}
+
 /// Ways to meet an endpoint of a bridged packet: by its port, which nobody can forge.
 fn bridged_end(scene: &Scene<'_>, endpoint: &Endpoint, end: End) -> Vec<Vec<Value>> {
     let (interface, address) = match end {
@@ -254,7 +266,8 @@ fn bridged_end(scene: &Scene<'_>, endpoint: &Endpoint, end: End) -> Vec<Vec<Valu
     };
     match endpoint {
         Endpoint::Any => vec![Vec::new()],
-        Endpoint::Host | Endpoint::Outside => Vec::new(),
+        Endpoint::Host => Vec::new(),
+        Endpoint::Outside => of(uplink::links(scene)),
         Endpoint::Network(name) => of(links_of_network(scene, name)),
         Endpoint::Workload(name) => of(scene
             .workload(name)

@@ -172,7 +172,7 @@ fn registration() -> Registration {
                 first: 8000,
                 last: 8099,
             }],
-            networks: vec![NetworkMode::IsolatedBridge, NetworkMode::Private],
+            networks: vec![NetworkMode::IsolatedBridge, NetworkMode::Netns],
         },
         verify: None,
         placement: Vec::new(),

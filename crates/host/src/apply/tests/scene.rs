@@ -130,6 +130,7 @@ impl Shop {
                 link: format!("br-{}-{index}", self.id),
                 subnet: subnet(index),
                 ipv6: None,
+                private: false,
                 uplink: None,
                 vrf: None,
             };

@@ -15,7 +15,7 @@ pub(super) fn look(sight: &View<'_>, subject: &Subject<'_>) -> Result<Vec<Item>,
         return Ok(Vec::new());
     };
     let expected = expected(sight, subject.manifest, allocation);
-    if expected.bridges.is_empty() {
+    if expected.bridges.is_empty() && expected.ports.is_empty() {
         return Ok(Vec::new());
     }
     let found = sight.links()?;
@@ -93,7 +93,7 @@ fn ports(sight: &View<'_>, manifest: &Manifest, allocation: &TenantAllocation) -
             {
                 ports.push(Port {
                     link: interface.link.clone(),
-                    bridge: network.link.clone(),
+                    bridge: (!network.private).then(|| network.link.clone()),
                     unit: unit.name.clone(),
                 });
             }

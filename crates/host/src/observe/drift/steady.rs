@@ -104,7 +104,7 @@ impl View<'_> {
     }
 
     fn links_hold(&self, expected: &ExpectedLinks) -> Result<bool, HostError> {
-        if expected.bridges.is_empty() {
+        if expected.bridges.is_empty() && expected.ports.is_empty() {
             return Ok(true);
         }
         let found = self.links()?;

@@ -76,14 +76,21 @@ impl<'a> Catalogue<'a> {
     }
 }
 
+/// The bridge of a network, its uplink or its routing domain.
 fn bridge(id: &Name, allocation: &TenantAllocation, link: &str) -> Option<Subject> {
     let mut networks = allocation.networks.iter();
-    let (network, _) = networks.find(|(_, network)| network.link == link)?;
+    let (name, network) = networks.find(|(_, network)| network.links().any(|own| own == link))?;
+    let uplink = network.uplink.as_ref();
+    let (kind, suffix) = match () {
+        () if network.link == link => (Kind::Bridge, "netdev"),
+        () if uplink.is_some_and(|uplink| uplink.link() == link) => (Kind::Uplink, "network"),
+        () => (Kind::Domain, "netdev"),
+    };
     Some(Subject {
-        network: Some(network.clone()),
+        network: Some(name.clone()),
         unit: Some(format!("tenant-network@{id}.service")),
-        files: vec![format!("network/10-bitbuilder-{link}.netdev")],
-        ..Subject::new(Kind::Bridge, id)
+        files: vec![format!("network/10-bitbuilder-{link}.{suffix}")],
+        ..Subject::new(kind, id)
     })
 }
 

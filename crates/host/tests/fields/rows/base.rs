@@ -18,7 +18,10 @@ pub(crate) fn base(url: &dyn Fn(&str) -> String) -> Files {
         files.insert(key(path), File::Document(value));
     };
     document("tenants/registry.json", registry(url));
-    document(".gitops/config.yaml", json!({}));
+    document(
+        ".gitops/config.yaml",
+        json!({ "pools": { "trunks": ["eno2"] } }),
+    );
     document("metadata.json", metadata());
     document("containers/web/config.yaml", web());
     document("containers/db/config.yaml", db());

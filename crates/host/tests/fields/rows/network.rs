@@ -39,6 +39,13 @@ fn topology() -> Vec<Row> {
         set("networks.*.dhcp", "/networks/default/dhcp", json!(false)),
         set("networks.*.dns", "/networks/default/dns", json!(false)),
         set("networks.*.nat", "/networks/default/nat", json!(true)),
+        set("networks.*.id", "/networks/legacy/id", json!(1101)),
+        set(
+            "networks.*.gateway",
+            "/networks/legacy/gateway",
+            json!("10.64.70.1"),
+        )
+        .first(FILE, "/networks/legacy/subnet", json!("10.64.70.0/24")),
     ]
 }
 
@@ -50,7 +57,6 @@ fn left_out() -> Vec<Row> {
     };
     let office = "network `office` is left out";
     let wide = "network `wide` is left out";
-    let legacy = "network `legacy` is left out";
     vec![
         set(
             "networks.*.listenPort",
@@ -121,14 +127,6 @@ fn left_out() -> Vec<Row> {
             json!("eno3"),
             wide,
         ),
-        set("networks.*.id", "/networks/legacy/id", json!(1101), legacy),
-        set(
-            "networks.*.gateway",
-            "/networks/legacy/gateway",
-            json!("10.64.70.1"),
-            legacy,
-        )
-        .set(FILE, "/networks/legacy/subnet", json!("10.64.70.0/24")),
     ]
 }
 
