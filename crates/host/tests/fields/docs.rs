@@ -100,6 +100,7 @@ fn kind(unit: &str) -> &'static str {
 fn place(path: &str) -> Option<&'static str> {
     Some(match path.split_once('/').map_or("", |(first, _)| first) {
         "network" => "bridge",
+        "uplinks" => "uplink",
         "nftables" => "packet rules",
         "hosts" => "names",
         "health" => "check",

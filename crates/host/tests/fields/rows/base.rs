@@ -139,8 +139,11 @@ fn router() -> Value {
     })
 }
 
+/// What rules name by its line comes before what is changed: a line more would change their comments.
 fn topology() -> Value {
     json!({
+        "publish": [{ "port": 8080, "protocol": "tcp", "to": "web", "toPort": 80 }],
+        "peering": [{ "tenant": "other", "network": "default" }],
         "networks": {
             "default": { "mode": "isolated-bridge", "subnet": "10.64.50.0/24" },
             "back": { "mode": "isolated-bridge" },
@@ -151,8 +154,6 @@ fn topology() -> Value {
             "wide": { "mode": "vxlan", "group": "239.1.1.1", "parent": "eno1" },
             "legacy": { "mode": "vlan", "id": 1100, "parent": "eno2" },
         },
-        "publish": [{ "port": 8080, "protocol": "tcp", "to": "web", "toPort": 80 }],
-        "peering": [{ "tenant": "other", "network": "default" }],
     })
 }
 
