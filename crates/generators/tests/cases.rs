@@ -68,7 +68,11 @@ fn stored_cases() {
 /// The renderer and the generators agree: every line of every stored rendering is placed.
 #[test]
 fn everything_that_is_rendered() {
-    for case in directories("tests/cases/render") {
+    let mut cases = directories("tests/cases/render");
+    // Some are of networks only, and say nothing of the boot.
+    cases.retain(|case| case.join("expected/boot").exists());
+    assert!(!cases.is_empty());
+    for case in cases {
         let generation = case.join("expected");
         let boot = fs::read_to_string(generation.join("boot")).unwrap();
         let id = boot

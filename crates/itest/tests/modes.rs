@@ -155,9 +155,9 @@ fn a_vlan_reaches_the_machines_of_its_trunk_and_no_other() {
     let after = host.sh("systemctl show -P InvocationID systemd-nspawn@shop-web.service");
     assert_eq!(tenant, after);
 
-    // Somebody takes the link away: the next pass makes it again.
+    // Somebody takes the link away: a repair makes it again.
     host.sh("ip link delete vl-shop");
-    host.exec_ok(["bbctl", "sync"]);
+    host.exec_ok(["bbctl", "sync", "--repair"]);
     host.wait_sh(&format!("ip netns exec world1101 {fetch}"));
     leaves_nothing(&host, &before);
 }
