@@ -69,11 +69,11 @@ fn prepared() -> (TestHost, Repository, Repository) {
     }
     // The way by IPv6, which a host of a test has none of.
     host.sh(&format!(
-        "ip -6 address add fd99::2/64 dev up0 nodad; ip -6 route replace {OUTSIDE6} dev up0"
+        "ip -6 address replace fd99::2/64 dev up0 nodad; ip -6 route replace {OUTSIDE6} dev up0"
     ));
     let link = host.outside(&format!(
         "link=$(ip -o -4 address show | sed -n 's/^[0-9]*: \\([^ ]*\\) *inet {OUTSIDE}.*/\\1/p'); \
-         ip -6 address add {OUTSIDE6}/64 dev $link nodad"
+         ip -6 address replace {OUTSIDE6}/64 dev $link nodad"
     ));
     assert!(link.status.success(), "{link:?}");
     (host, one, two)

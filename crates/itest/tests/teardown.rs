@@ -21,7 +21,7 @@ files() {
        -o -path /run/credentials -o -path /run/systemd/transient -o -path /root/push -o -path /var/tmp -o -path /run/udev \
        -o -path /run/systemd/netif -o -path '/var/lib/tenants/other/containers/*/upper/var/log' -o -path /var/cache -o -path /run/dbus -o -path /run/systemd/sessions -o -path /run/netns \
        -o -path '/run/systemd/generator*' -o -path /var/lib/systemd/timers \
-       -o -path "/var/lib/bitbuilder/audit*" -o -name events.jsonl -o -name system.json -o -name accepted.json -o -name tenants.json -o -name lock -o -name rest.json \
+       -o -path "/var/lib/bitbuilder/audit*" -o -name events.jsonl -o -name system.json -o -name accepted.json -o -name tenants.json -o -name "*.index" -o -name lock -o -name rest.json \
        -o -name drift.json -o -path /run/bitbuilder/booted -o -path /run/bitbuilder/counted -o -path /run/bitbuilder/networkd.reload -o -name '*.seqnum' -o -name random-seed -o -name timesync -o -name clock \) -prune -o "$@"
 }
 files -printf '%y %m %U %p %l\n'
@@ -29,7 +29,7 @@ files -type f -exec sha256sum {} +
 find /run/systemd/generator* -printf 'generated %y %P %l\n'
 find /run/systemd/netif -name '*br-*' -printf 'netif %P\n'
 ls /sys/class/net | sed 's/^/link /'
-nft -j list ruleset | tr '{' '\n' | sed 's/"handle": [0-9]*//; s/^/nft /'
+nft -s -j list ruleset | tr '{' '\n' | sed 's/"handle": [0-9]*//; s/^/nft /'
 grep -E '/var/lib/(tenants|bitbuilder)|/run/(netns/|systemd/nspawn)' /proc/self/mountinfo | cut -d' ' -f4- | sed 's/^/mount /'
 systemctl list-units --all --plain --no-legend --full | awk '{ print "unit", $1, $2, $3 }' | grep -E 'tenant|nspawn|bitbuilder' | grep -v bitbuilder-sync
 systemctl list-timers --all --plain --no-legend | awk '{ print "timer", $(NF-1) }' | grep -v systemd
