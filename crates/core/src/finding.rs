@@ -22,6 +22,14 @@ impl Origin {
             column: 0,
         }
     }
+
+    /// `file:line`, as comments of packet rules say it; the file alone when all of it is meant.
+    pub fn place(&self) -> String {
+        match self.line {
+            0 => self.file.clone(),
+            line => format!("{}:{line}", self.file),
+        }
+    }
 }
 
 impl std::fmt::Display for Origin {

@@ -13,7 +13,8 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 
-const TENANTS: &str = "var/lib/tenants";
+/// Where tenants are, relative to the root.
+pub(crate) const TENANTS: &str = "var/lib/tenants";
 /// The generation that counts, below the directory of a tenant.
 pub(crate) const CURRENT: &str = "current";
 /// Runs the generators again once `/var` is there.

@@ -9,7 +9,7 @@
 //! `<id>` when its file is not whole. They were checked when the index was made.
 
 use crate::boot::{self, Generator};
-use crate::generate::CURRENT;
+use crate::generate::{CURRENT, TENANTS};
 use crate::names::Names;
 use crate::registry::{self, Tenant};
 use crate::{calls, file};
@@ -45,7 +45,7 @@ pub fn compose(generator: Generator, root: &Path) -> io::Result<Vec<u8>> {
         let names = Names::new(id)
             .ok_or_else(|| io::Error::other(format!("{id:?} is not the id of a tenant")))?;
         content.extend_from_slice(id.as_bytes());
-        let path = ["var/lib/tenants/", id, "/", CURRENT, "/", generator.file()].concat();
+        let path = [TENANTS, "/", id, "/", CURRENT, "/", generator.file()].concat();
         let read = file::open(&root, path.as_str())
             .and_then(|file| file::read(&file, &mut text, boot::LIMIT));
         let links = boot::check(generator, &text, &names).ok();

@@ -1,6 +1,5 @@
 //! Pieces of libnftables-json(5).
 
-use crate::finding::Origin;
 use serde_json::{Value, json};
 
 /// Longest comment of a rule, NFTNL_UDATA_COMMENT_MAXLEN less its NUL.
@@ -81,11 +80,6 @@ impl<'a> Table<'a> {
         }
         self.rules.push(json!({"add": {"rule": rule}}));
     }
-}
-
-/// What a rule that a person wrote is called: its file and line.
-pub(super) fn place(origin: &Origin) -> String {
-    format!("{}:{}", origin.file, origin.line)
 }
 
 /// Logs as `table` what the rule at `place` decides on, at most ten times a second.

@@ -1,6 +1,6 @@
 //! Published ports and masquerading.
 
-use super::json::{Table, counter, field, is, is_not, meta, place, published};
+use super::json::{Table, counter, field, is, is_not, meta, published};
 use super::vrf;
 use crate::model::Publish;
 use crate::render::names::TENANT_LINK_GROUP;
@@ -32,7 +32,7 @@ pub(super) fn publications<'s>(
 
 fn publish_port(publish: &Publish, bridge: &Bridge<'_>, port: &Port<'_>, table: &mut Table<'_>) {
     let protocol = publish.protocol.to_string();
-    let comment = format!("{}: {protocol}/{}", place(&publish.origin), publish.port);
+    let comment = format!("{}: {protocol}/{}", publish.origin.place(), publish.port);
     let local = || {
         is(
             json!({"fib": {"result": "type", "flags": ["daddr"]}}),
@@ -98,7 +98,7 @@ fn masquerade(scene: &Scene<'_>, table: &mut Table<'_>) {
     }
     for bridge in scene.bridges.iter().filter(|bridge| bridge.network.nat) {
         let network = bridge.network;
-        let comment = format!("{}: {}", place(&network.origin), network.name);
+        let comment = format!("{}: {}", network.origin.place(), network.name);
         let subnet = bridge.allocated.subnet;
         let prefix = json!({"prefix": {"addr": subnet.address, "len": subnet.prefix}});
         table.rule(

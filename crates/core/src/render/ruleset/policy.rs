@@ -5,7 +5,7 @@
 //! and a rule that accepts other protocols accepts their answers too. `reject` drops there, because the kernel
 //! cannot answer from that place. The host's own connections to its tenant are only met by rules from `host`.
 
-use super::json::{Table, accept, any_of, counter, drop, field, is, is_not, log, meta, place};
+use super::json::{Table, accept, any_of, counter, drop, field, is, is_not, log, meta};
 use super::uplink;
 use crate::model::{Endpoint, FirewallAction, FirewallRule, Name, Protocol};
 use crate::render::scene::{Bridge, Scene};
@@ -120,7 +120,7 @@ pub(super) fn bridged(scene: &Scene<'_>, table: &mut Table<'_>) {
             for mut matches in back {
                 matches.extend(transport(rule, "sport"));
                 matches.extend([counter(), accept()]);
-                table.rule(chain, &place(&rule.origin), matches);
+                table.rule(chain, &rule.origin.place(), matches);
             }
         }
     }
@@ -134,7 +134,7 @@ fn add(
     answer: bool,
 ) {
     matches.extend(transport(rule, "dport"));
-    let comment = place(&rule.origin);
+    let comment = rule.origin.place();
     if rule.log {
         let mut logged = matches.clone();
         logged.extend(log(table, &comment));
