@@ -148,6 +148,7 @@ impl Facts {
         let answers = self.published.map(|_| self.destination);
         Ok(match key {
             "state" => Some(json!(["new"])),
+            "mark" => Some(json!(0)),
             "status" => Some(match self.published {
                 Some(_) => json!(["dnat"]),
                 None => json!([]),

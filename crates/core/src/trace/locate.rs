@@ -228,7 +228,7 @@ fn machines(
                 })
             })
     });
-    all.filter(|(machine, _)| rules.knows("bridge", "ports", &machine.link))
+    all.filter(|(machine, _)| rules.knows_port(&machine.link))
 }
 
 fn one(
@@ -248,7 +248,12 @@ fn one(
         tenant: tenant.clone(),
         workload: workload.clone(),
         network: network.clone(),
-        bridge: own.link.clone(),
+        bridge: if own.private {
+            &interface.link
+        } else {
+            &own.link
+        }
+        .clone(),
         link: interface.link.clone(),
         mac: interface.mac.clone(),
         address,

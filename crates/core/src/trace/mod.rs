@@ -50,7 +50,7 @@ pub struct Machine {
     pub workload: Name,
     /// The network.
     pub network: Name,
-    /// The network's link on the host.
+    /// The network's link on the host; where there is no bridge, the host's end of the workload's.
     pub bridge: String,
     /// The host's end of the workload's link.
     pub link: String,

@@ -117,6 +117,13 @@ impl Rules {
         found.map(|(_, table, chain)| (table, chain)).collect()
     }
 
+    /// Whether `link` is the host's end of a workload's: a port of a bridge, or alone.
+    pub fn knows_port(&self, link: &str) -> bool {
+        ["bridge", "inet"]
+            .iter()
+            .any(|family| self.knows(family, "ports", link))
+    }
+
     /// Whether a set of this name in a table of `family` holds `element`: `links` and `nat` of `inet` hold links of networks,
     /// `ports` of `bridge` those of workloads.
     pub fn knows(&self, family: &str, set: &str, element: &str) -> bool {

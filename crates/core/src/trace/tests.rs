@@ -1,7 +1,7 @@
 use super::*;
 use crate::allocate::{Allocations, allocate};
 use crate::desired::DesiredTenant;
-use crate::model::{Endpoint, FirewallAction, FirewallRule, Protocol, Publish};
+use crate::model::{Endpoint, FirewallAction, FirewallRule, NetworkMode, Protocol, Publish};
 use crate::sample::{at, attachment, name, network, pools, tenant};
 
 /// `shop` has `web` and `db` in `default`, `db` also in `back`; `blog` has `main`.
@@ -308,4 +308,25 @@ fn a_peering_needs_both_sides() {
         case.says("blog/main", "lone", 80),
         (Verdict::Drop, "another tenant".to_owned())
     );
+}
+
+#[test]
+fn private_networks_and_routing_domains() {
+    for mode in [NetworkMode::Private, NetworkMode::Vrf] {
+        let mut shop = tenant("shop", &["web", "db"]);
+        shop.networks[0].mode = mode;
+        shop.networks[0].nat = true;
+        let case = Case::of(&[shop, tenant("blog", &["main"])]);
+        for (from, to, verdict) in [
+            ("web", "db", Verdict::Accept),
+            ("web", "outside", Verdict::Accept),
+            ("outside", "web", Verdict::Drop),
+            ("web", "blog/main", Verdict::Drop),
+            ("blog/main", "web", Verdict::Drop),
+            ("web", "host", Verdict::Drop),
+        ] {
+            let (seen, rule) = case.says(from, to, 80);
+            assert_eq!(seen, verdict, "{mode}: {from} -> {to}: {rule}");
+        }
+    }
 }

@@ -200,8 +200,8 @@ fn one(
                 port: entry.port,
                 to: entry.to.clone(),
                 to_port: entry.to_port,
-                origin: place(&entry.origin),
-                connections: packets(&place(&entry.origin)).0,
+                origin: entry.origin.place(),
+                connections: packets(&entry.origin.place()).0,
             })
             .collect(),
         peerings: topology
@@ -210,14 +210,14 @@ fn one(
             .map(|peering| PeeringView {
                 tenant: peering.tenant.clone(),
                 network: peering.network.clone(),
-                origin: place(&peering.origin),
+                origin: peering.origin.place(),
             })
             .collect(),
         rules: documents
             .into_iter()
             .flat_map(|documents| &documents.firewall)
             .map(|rule| {
-                let origin = place(&rule.origin);
+                let origin = rule.origin.place();
                 let (packets, bytes) = packets(&origin);
                 RuleView {
                     text: rule.to_string(),
@@ -234,14 +234,6 @@ fn one(
             .collect(),
         error,
     })
-}
-
-/// File and line, as comments of rules say them.
-fn place(origin: &Origin) -> String {
-    match origin.line {
-        0 => origin.file.clone(),
-        line => format!("{}:{line}", origin.file),
-    }
 }
 
 /// The documents of the commit that a generation was made of.
@@ -265,7 +257,16 @@ fn network(
     rules: &Rules,
 ) -> Option<NetworkView> {
     let own = allocation.networks.get(name)?;
-    if !rules.knows("inet", "links", &own.link) {
+    let machines = || {
+        let all = allocation.machines.iter();
+        all.filter_map(|(workload, machine)| Some((workload, machine.interfaces.get(name)?)))
+    };
+    // One without a bridge is the links of its machines.
+    let knows = |set| match own.private {
+        true => machines().any(|(_, one)| rules.knows("inet", set, &one.link)),
+        false => rules.knows("inet", set, &own.link),
+    };
+    if !knows("links") {
         return None;
     }
     let declared = documents.and_then(|documents| {
@@ -279,7 +280,6 @@ fn network(
         mac: one.mac.clone(),
         link: one.link.clone(),
     };
-    let interfaces = allocation.machines.iter();
     Some(NetworkView {
         name: name.clone(),
         mode: declared
@@ -288,15 +288,14 @@ fn network(
         origin: declared
             .map(|network| &network.origin)
             .or(metadata.map(|metadata| &metadata.network_origin))
-            .map(place),
+            .map(Origin::place),
         link: own.link.clone(),
         subnet: own.subnet,
         gateway: own.gateway(),
         ipv6: own.ipv6,
-        nat: documents.map(|_| rules.knows("inet", "nat", &own.link)),
-        interfaces: interfaces
-            .filter_map(|(workload, machine)| Some((workload, machine.interfaces.get(name)?)))
-            .filter(|(_, one)| rules.knows("bridge", "ports", &one.link))
+        nat: documents.map(|_| knows("nat")),
+        interfaces: machines()
+            .filter(|(_, one)| rules.knows_port(&one.link))
             .map(interface)
             .collect(),
     })
