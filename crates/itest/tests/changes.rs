@@ -167,12 +167,6 @@ fn live() -> Vec<Case> {
         ),
         case("one more published port", "live", |host| drop(host.wait_sh("bash -c 'exec 3<>/dev/tcp/127.0.0.1/8001'")))
             .set(TOPOLOGY, "/publish/1", json!({ "port": 8001, "protocol": "tcp", "to": "db", "toPort": 7000 })),
-        case("a port that is published no more", "live", |host| {
-            // The line of before goes on, which every case looks at; a new one is not accepted.
-            let new = host.sh_try("timeout 3 bash -c 'exec 3<>/dev/tcp/127.0.0.1/8000'");
-            assert!(!new.status.success(), "port 8000 is still published");
-        })
-        .set(TOPOLOGY, "/publish/0", Value::Null),
         case("another interval of a check", "live", property(TIMER_DB, "AccuracyUSec", "100ms"))
             .set(DB, "/health/interval", json!("2s"))
             .restarts(&[TIMER_DB]),
@@ -459,6 +453,7 @@ fn what_is_live_touches_no_process_and_breaks_no_connection() {
         stage.run(&case);
         assert_eq!(stage.talk(), (true, true), "{}: the connections", case.name);
     }
+    unpublished(&mut stage);
     end_of_a_line(&mut stage);
 }
 
@@ -481,6 +476,17 @@ fn nothing(stage: &mut Stage) {
     assert_eq!(stage.talk(), (true, true));
 }
 
+/// What is taken back closes what came by it, touches no process and no other connection.
+fn unpublished(stage: &mut Stage) {
+    let taken_back = case("a port that is published no more", "live", |host| {
+        let new = host.sh_try("timeout 3 bash -c 'exec 3<>/dev/tcp/127.0.0.1/8000'");
+        assert!(!new.status.success(), "port 8000 is still published");
+    })
+    .set(TOPOLOGY, "/publish/0", Value::Null);
+    stage.run(&taken_back);
+    assert_eq!(stage.talk(), (true, false), "only the line by that port");
+}
+
 /// A restart of its end, and only that, breaks a connection; who waited for that end at the start goes on.
 fn end_of_a_line(stage: &mut Stage) {
     let again = case("its own environment", "restart", |host| {
@@ -489,7 +495,11 @@ fn end_of_a_line(stage: &mut Stage) {
     .set(DB, "/env/COLOR", json!("blue"))
     .restarts(&[UNIT_DB, TIMER_DB]);
     stage.run(&again);
-    assert_eq!(stage.talk(), (false, false), "both lines ended at db");
+    assert_eq!(
+        stage.talk(),
+        (false, false),
+        "the line of the client ended at db"
+    );
 }
 
 /// That a unit has a property.
