@@ -199,6 +199,9 @@ _bbctl() {
             bbctl__subcmd__help__subcmd__host,init)
                 cmd="bbctl__subcmd__help__subcmd__host__subcmd__init"
                 ;;
+            bbctl__subcmd__help__subcmd__network,rotate-key)
+                cmd="bbctl__subcmd__help__subcmd__network__subcmd__rotate__subcmd__key"
+                ;;
             bbctl__subcmd__help__subcmd__network,show)
                 cmd="bbctl__subcmd__help__subcmd__network__subcmd__show"
                 ;;
@@ -241,6 +244,9 @@ _bbctl() {
             bbctl__subcmd__network,help)
                 cmd="bbctl__subcmd__network__subcmd__help"
                 ;;
+            bbctl__subcmd__network,rotate-key)
+                cmd="bbctl__subcmd__network__subcmd__rotate__subcmd__key"
+                ;;
             bbctl__subcmd__network,show)
                 cmd="bbctl__subcmd__network__subcmd__show"
                 ;;
@@ -249,6 +255,9 @@ _bbctl() {
                 ;;
             bbctl__subcmd__network__subcmd__help,help)
                 cmd="bbctl__subcmd__network__subcmd__help__subcmd__help"
+                ;;
+            bbctl__subcmd__network__subcmd__help,rotate-key)
+                cmd="bbctl__subcmd__network__subcmd__help__subcmd__rotate__subcmd__key"
                 ;;
             bbctl__subcmd__network__subcmd__help,show)
                 cmd="bbctl__subcmd__network__subcmd__help__subcmd__show"
@@ -877,8 +886,22 @@ _bbctl() {
             return 0
             ;;
         bbctl__subcmd__help__subcmd__network)
-            opts="show trace"
+            opts="show trace rotate-key"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        bbctl__subcmd__help__subcmd__network__subcmd__rotate__subcmd__key)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1357,7 +1380,7 @@ _bbctl() {
             return 0
             ;;
         bbctl__subcmd__network)
-            opts="-h --sim --color --help show trace help"
+            opts="-h --sim --color --help show trace rotate-key help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1379,7 +1402,7 @@ _bbctl() {
             return 0
             ;;
         bbctl__subcmd__network__subcmd__help)
-            opts="show trace help"
+            opts="show trace rotate-key help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1393,6 +1416,20 @@ _bbctl() {
             return 0
             ;;
         bbctl__subcmd__network__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        bbctl__subcmd__network__subcmd__help__subcmd__rotate__subcmd__key)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1427,6 +1464,28 @@ _bbctl() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        bbctl__subcmd__network__subcmd__rotate__subcmd__key)
+            opts="-h --json --sim --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --sim)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;

@@ -220,14 +220,15 @@ complete -c bbctl -n "__fish_bbctl_using_subcommand shell" -l color -d 'Colours;
 always\t'Always'
 never\t'Never'"
 complete -c bbctl -n "__fish_bbctl_using_subcommand shell" -s h -l help -d 'Print help'
-complete -c bbctl -n "__fish_bbctl_using_subcommand network; and not __fish_seen_subcommand_from show trace help" -l sim -d 'Work on a simulated host, whose files are below this directory' -r -F
-complete -c bbctl -n "__fish_bbctl_using_subcommand network; and not __fish_seen_subcommand_from show trace help" -l color -d 'Colours; `NO_COLOR` turns them off too' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+complete -c bbctl -n "__fish_bbctl_using_subcommand network; and not __fish_seen_subcommand_from show trace rotate-key help" -l sim -d 'Work on a simulated host, whose files are below this directory' -r -F
+complete -c bbctl -n "__fish_bbctl_using_subcommand network; and not __fish_seen_subcommand_from show trace rotate-key help" -l color -d 'Colours; `NO_COLOR` turns them off too' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
-complete -c bbctl -n "__fish_bbctl_using_subcommand network; and not __fish_seen_subcommand_from show trace help" -s h -l help -d 'Print help'
-complete -c bbctl -n "__fish_bbctl_using_subcommand network; and not __fish_seen_subcommand_from show trace help" -f -a "show" -d 'Show networks, addresses, links, published ports, peerings, and rules with what they counted'
-complete -c bbctl -n "__fish_bbctl_using_subcommand network; and not __fish_seen_subcommand_from show trace help" -f -a "trace" -d 'Say what would happen to the first packet of a connection, and which rule decides; none is sent'
-complete -c bbctl -n "__fish_bbctl_using_subcommand network; and not __fish_seen_subcommand_from show trace help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c bbctl -n "__fish_bbctl_using_subcommand network; and not __fish_seen_subcommand_from show trace rotate-key help" -s h -l help -d 'Print help'
+complete -c bbctl -n "__fish_bbctl_using_subcommand network; and not __fish_seen_subcommand_from show trace rotate-key help" -f -a "show" -d 'Show networks, addresses, links, published ports, peerings, and rules with what they counted'
+complete -c bbctl -n "__fish_bbctl_using_subcommand network; and not __fish_seen_subcommand_from show trace rotate-key help" -f -a "trace" -d 'Say what would happen to the first packet of a connection, and which rule decides; none is sent'
+complete -c bbctl -n "__fish_bbctl_using_subcommand network; and not __fish_seen_subcommand_from show trace rotate-key help" -f -a "rotate-key" -d 'Give a WireGuard network another key; peers reach it again when they know the new public key'
+complete -c bbctl -n "__fish_bbctl_using_subcommand network; and not __fish_seen_subcommand_from show trace rotate-key help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c bbctl -n "__fish_bbctl_using_subcommand network; and __fish_seen_subcommand_from show" -l sim -d 'Work on a simulated host, whose files are below this directory' -r -F
 complete -c bbctl -n "__fish_bbctl_using_subcommand network; and __fish_seen_subcommand_from show" -l color -d 'Colours; `NO_COLOR` turns them off too' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
@@ -245,8 +246,15 @@ never\t'Never'"
 complete -c bbctl -n "__fish_bbctl_using_subcommand network; and __fish_seen_subcommand_from trace" -l ipv6 -d 'Between names: by IPv6'
 complete -c bbctl -n "__fish_bbctl_using_subcommand network; and __fish_seen_subcommand_from trace" -l json -d 'Print JSON for programs'
 complete -c bbctl -n "__fish_bbctl_using_subcommand network; and __fish_seen_subcommand_from trace" -s h -l help -d 'Print help'
+complete -c bbctl -n "__fish_bbctl_using_subcommand network; and __fish_seen_subcommand_from rotate-key" -l sim -d 'Work on a simulated host, whose files are below this directory' -r -F
+complete -c bbctl -n "__fish_bbctl_using_subcommand network; and __fish_seen_subcommand_from rotate-key" -l color -d 'Colours; `NO_COLOR` turns them off too' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c bbctl -n "__fish_bbctl_using_subcommand network; and __fish_seen_subcommand_from rotate-key" -l json -d 'Print JSON for programs'
+complete -c bbctl -n "__fish_bbctl_using_subcommand network; and __fish_seen_subcommand_from rotate-key" -s h -l help -d 'Print help'
 complete -c bbctl -n "__fish_bbctl_using_subcommand network; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show networks, addresses, links, published ports, peerings, and rules with what they counted'
 complete -c bbctl -n "__fish_bbctl_using_subcommand network; and __fish_seen_subcommand_from help" -f -a "trace" -d 'Say what would happen to the first packet of a connection, and which rule decides; none is sent'
+complete -c bbctl -n "__fish_bbctl_using_subcommand network; and __fish_seen_subcommand_from help" -f -a "rotate-key" -d 'Give a WireGuard network another key; peers reach it again when they know the new public key'
 complete -c bbctl -n "__fish_bbctl_using_subcommand network; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c bbctl -n "__fish_bbctl_using_subcommand explain" -l sim -d 'Work on a simulated host, whose files are below this directory' -r -F
 complete -c bbctl -n "__fish_bbctl_using_subcommand explain" -l color -d 'Colours; `NO_COLOR` turns them off too' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
@@ -390,6 +398,7 @@ complete -c bbctl -n "__fish_bbctl_using_subcommand help; and __fish_seen_subcom
 complete -c bbctl -n "__fish_bbctl_using_subcommand help; and __fish_seen_subcommand_from audit" -f -a "rotate-key" -d 'Make another key; the last record that the old one signs brings it in'
 complete -c bbctl -n "__fish_bbctl_using_subcommand help; and __fish_seen_subcommand_from network" -f -a "show" -d 'Show networks, addresses, links, published ports, peerings, and rules with what they counted'
 complete -c bbctl -n "__fish_bbctl_using_subcommand help; and __fish_seen_subcommand_from network" -f -a "trace" -d 'Say what would happen to the first packet of a connection, and which rule decides; none is sent'
+complete -c bbctl -n "__fish_bbctl_using_subcommand help; and __fish_seen_subcommand_from network" -f -a "rotate-key" -d 'Give a WireGuard network another key; peers reach it again when they know the new public key'
 complete -c bbctl -n "__fish_bbctl_using_subcommand help; and __fish_seen_subcommand_from tenant" -f -a "add" -d 'Register a tenant'
 complete -c bbctl -n "__fish_bbctl_using_subcommand help; and __fish_seen_subcommand_from tenant" -f -a "remove" -d 'Take a tenant out of the registry; its data is kept for the retention time'
 complete -c bbctl -n "__fish_bbctl_using_subcommand help; and __fish_seen_subcommand_from tenant" -f -a "purge" -d 'Delete the data of a tenant that left the registry, before its time is over'

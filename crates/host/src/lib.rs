@@ -41,3 +41,4 @@ pub mod systemd;
 mod teardown;
 pub mod template;
 mod tool;
+mod wireguard;

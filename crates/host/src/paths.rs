@@ -128,6 +128,16 @@ impl HostRoot {
         self.runtime().join("counted")
     }
 
+    /// Private keys of WireGuard links, `<tenant>.<network>.key`: what networkd may read and nobody else but root.
+    pub fn wireguard_keys(&self) -> PathBuf {
+        self.state().join("wireguard")
+    }
+
+    /// Preshared keys in plain text, until the next start of the host: `<tenant>.<network>.<peer>.<digest>.psk`.
+    pub fn wireguard_secrets(&self) -> PathBuf {
+        self.runtime().join("wireguard")
+    }
+
     /// Directory of networkd's runtime configuration.
     pub fn network(&self) -> PathBuf {
         self.join("/run/systemd/network")

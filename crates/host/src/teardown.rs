@@ -4,6 +4,7 @@ use crate::disk;
 use crate::host::{Host, HostError};
 use crate::paths::HostRoot;
 use crate::reconcile::watch;
+use crate::wireguard;
 use bitbuilder_core::model::Name;
 use bitbuilder_core::unitfile::escape_path;
 use std::fs;
@@ -55,6 +56,7 @@ pub(crate) fn leftovers(root: &HostRoot, id: &Name) -> Result<Vec<PathBuf>, Host
         let parts = parts.into_iter().filter(|path| !is_named(path, WRITTEN));
         found.extend(parts);
     }
+    found.extend(wireguard::files(root, id)?);
     found.extend(runtime(root, id)?);
     Ok(found)
 }
@@ -89,8 +91,11 @@ pub(crate) fn purge(host: &dyn Host, id: &Name, repositories: &[String]) -> Resu
     }
     sweep(root)?;
     watch::end(host, id)?;
-    for path in runtime(root, id)? {
-        disk::remove_tree(&path)?;
+    for path in wireguard::files(root, id)?
+        .iter()
+        .chain(&runtime(root, id)?)
+    {
+        disk::remove_tree(path)?;
     }
     let embedded = root.embedded(id.as_str());
     let used = |url: &String| root.embedded_path(url).as_ref() == Some(&embedded);

@@ -8,6 +8,7 @@ use crate::view::network as view;
 use bitbuilder_core::model::Name;
 use bitbuilder_core::trace::{Ends, Transport, Wanted, locate, trace};
 use bitbuilder_host::observe::network::{networks, rules};
+use bitbuilder_host::reconcile::{self, Rotated};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
@@ -16,7 +17,8 @@ use serde_json::json;
 #[command(after_help = "\
 Examples:
   bbctl network show shop
-  bbctl network trace shop --from web --to db --protocol tcp --port 5432")]
+  bbctl network trace shop --from web --to db --protocol tcp --port 5432
+  bbctl network rotate-key shop office")]
 pub(crate) struct Network {
     #[command(subcommand)]
     command: What,
@@ -48,6 +50,18 @@ Examples:
   bbctl network trace shop --from web --to 169.254.169.254 --port 80
   bbctl network trace shop --from web --to blog/main --protocol icmp")]
     Trace(Question),
+    /// Give a WireGuard network another key; peers reach it again when they know the new public key.
+    #[command(after_help = "Example:\n  bbctl network rotate-key shop office")]
+    RotateKey {
+        /// The tenant.
+        #[arg(value_parser = crate::context::tenant)]
+        tenant: Name,
+        /// The network, of mode wireguard.
+        #[arg(value_parser = crate::context::tenant)]
+        network: Name,
+        #[command(flatten)]
+        output: Output,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -79,8 +93,32 @@ impl Network {
         match &self.command {
             What::Show { tenant, output } => show(context, tenant.as_ref(), output),
             What::Trace(question) => question.run(context),
+            What::RotateKey {
+                tenant,
+                network,
+                output,
+            } => rotate(context, tenant, network, output),
         }
     }
+}
+
+fn rotate(
+    context: &Context,
+    tenant: &Name,
+    network: &Name,
+    output: &Output,
+) -> Result<Exit, CommandError> {
+    let host = context.host()?;
+    let Rotated { before, after } = reconcile::rotate_key(host.as_ref(), tenant, network)?;
+    let told =
+        json!({ "tenant": tenant, "network": network, "before": before, "publicKey": after });
+    match output.json {
+        true => context.ui.json(&told)?,
+        false => context.ui.print(&format!(
+            "Network {network} of {tenant} has another key: its peers need `publicKey: {after}`\nin place of {before}.\n"
+        ))?,
+    }
+    Ok(Exit::Success)
 }
 
 fn show(context: &Context, tenant: Option<&Name>, output: &Output) -> Result<Exit, CommandError> {

@@ -8,7 +8,8 @@ use bitbuilder_core::finding::Finding;
 use bitbuilder_core::model::{Bytes, Limits, MilliCores};
 use bitbuilder_core::report::{escape, render_findings};
 use bitbuilder_host::observe::{
-    Health, HostStatus, SyncState, SystemStatus, TenantStatus, WindowStatus, WorkloadStatus,
+    Health, HostStatus, SyncState, SystemStatus, TenantStatus, TunnelStatus, WindowStatus,
+    WorkloadStatus,
 };
 use bitbuilder_host::reconcile::{FetchFailure, Left};
 use std::collections::BTreeMap;
@@ -137,6 +138,10 @@ pub(crate) fn one(ui: &Ui, tenant: &TenantStatus, sources: &BTreeMap<String, Str
         text.push('\n');
         text.push_str(&workload_table(&tenant.workloads).text(ui));
     }
+    if !tenant.tunnels.is_empty() {
+        text.push('\n');
+        text.push_str(&tunnel_table(&tenant.tunnels).text(ui));
+    }
     let findings = findings(tenant);
     if !findings.is_empty() {
         text.push('\n');
@@ -221,6 +226,19 @@ fn window(window: &WindowStatus) -> String {
         None => "begins again".to_owned(),
     };
     format!("{until}, try {} of {}", window.attempt, window.tries)
+}
+
+fn tunnel_table(tunnels: &[TunnelStatus]) -> Table {
+    let mut table = Table::new(&["NETWORK", "LINK", "UDP PORT", "PUBLIC KEY"]);
+    for tunnel in tunnels {
+        table.row(vec![
+            Cell::new(tunnel.network.as_str(), Style::Bold),
+            Cell::plain(&tunnel.link),
+            Cell::plain(tunnel.port.to_string()),
+            Cell::plain(&tunnel.public_key),
+        ]);
+    }
+    table
 }
 
 fn workload_table(workloads: &[WorkloadStatus]) -> Table {

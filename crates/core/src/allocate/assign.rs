@@ -4,7 +4,7 @@ use super::taken::Taken;
 use super::{Allocations, TenantAllocation, machines, networks};
 use crate::desired::DesiredTenant;
 use crate::finding::{Finding, Origin};
-use crate::model::{Name, Pools, Protocol, Publish};
+use crate::model::{Name, Pools, Protocol, Publish, VXLAN_PORT};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// First host uid of the first tenant: above what distributions, homed and nspawn's `pick` hand out
@@ -97,6 +97,12 @@ fn ports(
     let mut ports = BTreeSet::new();
     for entry in publish {
         let port = (entry.protocol, entry.port);
+        let of_tunnel = entry.protocol == Protocol::Udp
+            && (taken.tunnels.contains(&entry.port) || entry.port == VXLAN_PORT);
+        if of_tunnel {
+            let message = format!("port udp/{} is that of a tunnel of this host", entry.port);
+            findings.push(Finding::error(entry.origin.clone(), "port-taken", message));
+        }
         if taken.ports.contains(&port) {
             findings.push(Finding::error(
                 entry.origin.clone(),

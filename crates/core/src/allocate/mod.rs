@@ -9,6 +9,7 @@ mod partners;
 mod taken;
 #[cfg(test)]
 mod tests;
+mod tunnel;
 mod unmet;
 mod uplink;
 
@@ -118,8 +119,14 @@ impl NetworkAllocation {
     pub fn foreign_router(&self) -> Option<Ipv4Addr> {
         match self.uplink {
             Some(Uplink::Vlan { router, .. }) => router,
-            None => None,
+            _ => None,
         }
+    }
+
+    /// The link that the host routes packets into which are for the other ends.
+    pub fn tunnel(&self) -> Option<&str> {
+        let uplink = self.uplink.as_ref();
+        uplink.filter(|uplink| !uplink.is_port()).map(Uplink::link)
     }
 
     /// Names of the links of the host that make up this network, its bridge first.

@@ -1,7 +1,7 @@
 //! Links and subnets of a tenant's networks.
 
 use super::taken::{Taken, upper_half};
-use super::{NetworkAllocation, TenantAllocation, names, uplink};
+use super::{NetworkAllocation, TenantAllocation, Uplink, names, tunnel, uplink};
 use crate::desired::DesiredTenant;
 use crate::finding::Finding;
 use crate::model::{Auto, Name, Network, NetworkMode, Pools, Subnet4};
@@ -50,10 +50,11 @@ fn drop_unused_in_the_way(allocation: &mut TenantAllocation, tenant: &DesiredTen
     });
 }
 
-/// What a network that is no longer declared had of a trunk is free for others.
+/// What a network that is no longer declared had of a trunk is free for others. Its tunnel is not: peers know its port.
 fn free_uplinks(allocation: &mut TenantAllocation, tenant: &DesiredTenant) {
     for (name, kept) in &mut allocation.networks {
-        if !tenant.networks.iter().any(|network| network.name == *name) {
+        let of_trunk = matches!(kept.uplink, Some(Uplink::Vlan { .. }));
+        if of_trunk && !tenant.networks.iter().any(|network| network.name == *name) {
             kept.uplink = None;
         }
     }
@@ -96,6 +97,7 @@ fn network_allocation(
                 .ok_or_else(|| exhausted(network, "IPv6 subnet", "ipv6"))?,
         ),
     };
+    tunnel::behind(network, subnet, ipv6)?;
     let link = own.map_or_else(
         || {
             let free = |name: &str| !taken.links.contains(name) && !others.links.contains(name);
@@ -104,7 +106,7 @@ fn network_allocation(
         |own| own.link.clone(),
     );
     Ok(NetworkAllocation {
-        uplink: uplink::uplink(network, tenant, own, taken, allocation)?,
+        uplink: uplink::uplink(network, tenant, own, pools, taken, allocation)?,
         vrf: uplink::vrf(network, tenant, own, taken, allocation),
         private: network.mode == NetworkMode::Private,
         link,

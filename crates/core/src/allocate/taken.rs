@@ -20,6 +20,10 @@ pub(super) struct Taken<'a> {
     pub(super) ports: BTreeSet<(Protocol, u16)>,
     /// Trunk links and VLAN ids.
     pub(super) vlans: BTreeSet<(&'a str, u16)>,
+    /// UDP ports of WireGuard.
+    pub(super) tunnels: BTreeSet<u16>,
+    /// Network identifiers of VXLAN.
+    pub(super) vnis: BTreeSet<u32>,
     /// Routing tables.
     pub(super) tables: BTreeSet<u32>,
 }
@@ -48,8 +52,17 @@ impl<'a> Taken<'a> {
             self.links.0.extend(network.links());
             self.tables
                 .extend(network.vrf.as_ref().map(|vrf| vrf.table));
-            if let Some(Uplink::Vlan { parent, id, .. }) = &network.uplink {
-                self.vlans.insert((parent, *id));
+            match &network.uplink {
+                Some(Uplink::Vlan { parent, id, .. }) => {
+                    self.vlans.insert((parent, *id));
+                }
+                Some(Uplink::Wireguard { port, .. }) => {
+                    self.tunnels.insert(*port);
+                }
+                Some(Uplink::Vxlan { vni, .. }) => {
+                    self.vnis.insert(*vni);
+                }
+                None => {}
             }
             let ipv6 = network.ipv6.map(upper_half);
             if network.vrf.is_some() {

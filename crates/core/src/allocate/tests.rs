@@ -1,4 +1,5 @@
 mod properties;
+mod tunnels;
 
 use super::names::LINK_MAX;
 use super::*;

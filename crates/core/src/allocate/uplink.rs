@@ -1,14 +1,17 @@
 //! What a network has beyond its bridge: a way out of this host, a routing domain of its own.
 
 use super::taken::Taken;
+use super::tunnel;
 use super::{NetworkAllocation, TenantAllocation, names};
 use crate::finding::Finding;
-use crate::model::{Name, Network, NetworkDetails, NetworkMode};
+use crate::model::{Name, Network, NetworkDetails, NetworkMode, Pools};
 use serde::{Deserialize, Serialize};
 use std::net::Ipv4Addr;
 
 /// First routing table of tenants' VRFs: nobody counts up to it by hand.
 const FIRST_TABLE: u32 = 48_059_000;
+/// Routing tables of tunnels follow their ports from here on.
+const TUNNEL_TABLE: u32 = 48_200_000;
 
 /// A link of the host that takes packets of a network out of this host, and back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,20 +29,46 @@ pub enum Uplink {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         router: Option<Ipv4Addr>,
     },
+    /// A WireGuard link, into which the host routes.
+    Wireguard {
+        /// Its name, at most 15 bytes, unique on the host.
+        link: String,
+        /// UDP port that it listens on, unique on the host.
+        port: u16,
+    },
+    /// A VXLAN segment, a port of the bridge.
+    Vxlan {
+        /// Its name, at most 15 bytes, unique on the host.
+        link: String,
+        /// VXLAN network identifier, unique on the host.
+        vni: u32,
+    },
 }
 
 impl Uplink {
     /// Its name.
     pub fn link(&self) -> &str {
         match self {
-            Self::Vlan { link, .. } => link,
+            Self::Vlan { link, .. } | Self::Wireguard { link, .. } | Self::Vxlan { link, .. } => {
+                link
+            }
+        }
+    }
+
+    /// The routing table that only what comes from this network is looked up in: what is behind its peers is nobody else's
+    /// business.
+    pub fn table(&self) -> Option<u32> {
+        match self {
+            Self::Wireguard { port, .. } => Some(TUNNEL_TABLE + u32::from(*port)),
+            _ => None,
         }
     }
 
     /// Whether it is a port of the bridge: what it brings has passed no packet rules of this host.
     pub fn is_port(&self) -> bool {
         match self {
-            Self::Vlan { .. } => true,
+            Self::Vlan { .. } | Self::Vxlan { .. } => true,
+            Self::Wireguard { .. } => false,
         }
     }
 }
@@ -58,6 +87,7 @@ pub(super) fn uplink(
     network: &Network,
     tenant: &Name,
     own: Option<&NetworkAllocation>,
+    pools: &Pools,
     taken: &Taken<'_>,
     allocation: &TenantAllocation,
 ) -> Result<Option<Uplink>, Box<Finding>> {
@@ -77,7 +107,27 @@ pub(super) fn uplink(
                 router: *router,
             })
         }
-        _ => None,
+        NetworkDetails::Wireguard { listen_port, .. } => {
+            let (kept, port) = match own {
+                Some(Uplink::Wireguard { link, port }) => (Some(link.clone()), Some(*port)),
+                _ => (None, None),
+            };
+            Some(Uplink::Wireguard {
+                port: tunnel::port(network, *listen_port, port, pools, taken, allocation)?,
+                link: kept.unwrap_or_else(|| name("wg")),
+            })
+        }
+        NetworkDetails::Vxlan { vni, .. } => {
+            let (kept, had) = match own {
+                Some(Uplink::Vxlan { link, vni }) => (Some(link.clone()), Some(*vni)),
+                _ => (None, None),
+            };
+            Some(Uplink::Vxlan {
+                vni: tunnel::vni(network, *vni, had, pools, taken, allocation)?,
+                link: kept.unwrap_or_else(|| name("vx")),
+            })
+        }
+        NetworkDetails::Plain => None,
     })
 }
 

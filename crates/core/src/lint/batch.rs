@@ -2,6 +2,7 @@
 
 use super::Lint;
 use super::expected::{GROUP, Interface, Machine, gateway6};
+use super::tunnel::{is_network, is_size};
 use std::net::Ipv6Addr;
 
 pub(super) fn check(lint: &mut Lint<'_>) {
@@ -30,7 +31,16 @@ pub(super) fn check(lint: &mut Lint<'_>) {
 }
 
 fn outer(machine: &Machine<'_>, words: &[&str]) -> bool {
-    let (link, rest) = match words {
+    // The size of packets may be said of both ends.
+    let mut plain = words.to_vec();
+    while let Some(at) = plain.iter().position(|word| *word == "mtu") {
+        let size = plain.get(at + 1).is_some_and(|size| is_size(size));
+        if !size {
+            return false;
+        }
+        plain.drain(at..at + 2);
+    }
+    let (link, rest) = match plain.as_slice() {
         [
             "link",
             "add",
@@ -125,8 +135,9 @@ fn inner(machine: &Machine<'_>, words: &[&str]) -> bool {
                     .iter()
                     .any(|own| own.ipv6().contains(&address))
         }
-        ["route", "add", "default", "via", gateway, "dev", name] if *gateway != "fe80::1" => {
+        ["route", "add", network, "via", gateway, "dev", name] if *gateway != "fe80::1" => {
             is_inner(name)
+                && (*network == "default" || is_network(network))
                 && machine
                     .interfaces
                     .iter()

@@ -1,7 +1,7 @@
 //! Names and numbers that a tenant's artefacts may mention, from its allocation alone.
 
 use super::Bounds;
-use crate::allocate::{InterfaceAllocation, NetworkAllocation, Vrf};
+use crate::allocate::{InterfaceAllocation, NetworkAllocation, TenantAllocation, Uplink, Vrf};
 use crate::artefact::UnitKind;
 use crate::desired::Templates;
 use crate::digest::sha256;
@@ -25,6 +25,7 @@ pub(super) struct Expected<'a> {
     /// Links between which it shares networks: a pair for each direction.
     pub(super) peers: Vec<[&'a str; 2]>,
     pub(super) networks: Vec<&'a NetworkAllocation>,
+    allocation: &'a TenantAllocation,
     pub(super) machines: Vec<Machine<'a>>,
     /// Places in `machines`, by name of the workload.
     by_workload: BTreeMap<&'a str, usize>,
@@ -88,6 +89,7 @@ impl<'a> Expected<'a> {
                 .collect(),
             peers: pairs.collect(),
             networks: allocation.networks.values().collect(),
+            allocation,
             by_workload: machines
                 .iter()
                 .enumerate()
@@ -165,6 +167,16 @@ impl<'a> Expected<'a> {
             .iter()
             .find(|network| uplink(network))
             .copied()
+    }
+
+    /// The name of the network whose uplink this is.
+    pub(super) fn name_of_uplink(&self, link: &str) -> Option<&'a Name> {
+        let uplink =
+            |network: &NetworkAllocation| network.uplink.as_ref().map(Uplink::link) == Some(link);
+        let mut networks = self.allocation.networks.iter();
+        networks
+            .find(|(_, network)| uplink(network))
+            .map(|(name, _)| name)
     }
 
     /// The routing domain of this name.

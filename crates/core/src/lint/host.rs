@@ -55,11 +55,15 @@ impl<'a> Seen<'a> {
             if let Some(vrf) = &network.vrf {
                 self.take("routing table", vrf.table, id);
             }
-            if let Some(Uplink::Vlan {
-                parent, id: vlan, ..
-            }) = &network.uplink
-            {
-                self.take("VLAN", format!("{vlan} of {parent}"), id);
+            match &network.uplink {
+                Some(Uplink::Vlan {
+                    parent, id: vlan, ..
+                }) => self.take("VLAN", format!("{vlan} of {parent}"), id),
+                Some(Uplink::Wireguard { port, .. }) => {
+                    self.take("port", format!("udp/{port}"), id)
+                }
+                Some(Uplink::Vxlan { vni, .. }) => self.take("VNI", vni, id),
+                None => {}
             }
             self.subnets
                 .push((network.subnet, id, network.vrf.is_some()));

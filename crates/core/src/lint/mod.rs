@@ -21,6 +21,7 @@ mod mount;
 mod network;
 mod ruleset;
 mod set;
+mod tunnel;
 mod unit;
 mod uplink;
 

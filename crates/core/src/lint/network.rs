@@ -2,7 +2,7 @@
 
 use super::expected::{GROUP, gateway, gateway6};
 use super::unit::{each, settings};
-use super::{Lint, uplink};
+use super::{Lint, tunnel, uplink};
 use crate::allocate::NetworkAllocation;
 use crate::unitfile::read::Assignment;
 use std::collections::BTreeSet;
@@ -30,7 +30,10 @@ fn other(lint: &mut Lint<'_>, path: &str, settings: &[Assignment<'_>], link: &st
     if let Some(vrf) = lint.expected.vrf(link) {
         uplink::vrf(lint, path, settings, vrf);
     } else if let Some(network) = lint.expected.uplink(link) {
-        uplink::configuration(lint, path, settings, network, link);
+        match path.ends_with(".netdev") {
+            true => tunnel::device(lint, path, settings, link),
+            false => uplink::configuration(lint, path, settings, network, link),
+        }
     } else {
         ports(lint, path, settings);
     }
@@ -97,6 +100,10 @@ fn bridge(
             ("Match", "Name") => value == network.link,
             ("Link", "Group") => value == GROUP.to_string(),
             ("Link", "RequiredForOnline") => value == "no",
+            ("Link", "MTUBytes") => tunnel::is_size(value),
+            ("DHCPServer", "SendOption") => value
+                .strip_prefix("26:uint16:")
+                .is_some_and(tunnel::is_size),
             ("Network", "Address") => Some(value) == own4.as_deref(),
             ("Network", "VRF") => Some(value) == vrf,
             ("DHCPServer", "Router") => Some(value) == router.as_deref(),

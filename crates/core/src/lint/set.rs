@@ -2,6 +2,7 @@
 
 use super::Lint;
 use super::expected::Expected;
+use crate::allocate::NetworkAllocation;
 use crate::artefact::{OwnedUnit, UnitKind};
 use crate::finding::{Finding, Origin};
 use crate::model::Name;
@@ -127,6 +128,8 @@ fn mode(expected: &Expected<'_>, path: &str) -> Option<u32> {
                 _ => None,
             };
         }
+        // Ciphertexts; a name without a slash stays in its directory.
+        "wireguard" => return (rest.ends_with(".psk") && !rest.contains('/')).then_some(0o600),
         "credentials" => {
             let (name, credential) = rest.split_once('/')?;
             return (workload(name) && !credential.contains('/')).then_some(0o600);
@@ -181,7 +184,12 @@ fn is_network_file(expected: &Expected<'_>, name: &str) -> bool {
         return false;
     };
     match rest.rsplit_once('.') {
-        Some((link, "netdev")) => expected.bridge(link).is_some() || expected.vrf(link).is_some(),
+        Some((link, "netdev")) => {
+            let tunnel = |network: &NetworkAllocation| network.table().is_some();
+            expected.bridge(link).is_some()
+                || expected.vrf(link).is_some()
+                || expected.uplink(link).is_some_and(tunnel)
+        }
         Some((link, "network")) => {
             expected.bridge(link).is_some()
                 || expected.vrf(link).is_some()

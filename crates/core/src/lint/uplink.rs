@@ -1,9 +1,9 @@
 //! Links that take packets out of this host, and routing domains: exactly as they were allocated.
 
-use super::Lint;
 use super::expected::GROUP;
 use super::network::once;
 use super::unit::each;
+use super::{Lint, tunnel};
 use crate::allocate::{NetworkAllocation, Uplink, Vrf};
 use crate::unitfile::read::Assignment;
 
@@ -15,11 +15,14 @@ pub(super) fn check(lint: &mut Lint<'_>) {
         let known = match uplink {
             Some(Uplink::Vlan {
                 link, parent, id, ..
-            }) => format!("link add link {parent} name {link} type vlan id {id}\n"),
-            None => continue,
+            }) => text == format!("link add link {parent} name {link} type vlan id {id}\n"),
+            Some(Uplink::Vxlan { link, vni }) => {
+                tunnel::makes_segment(lint.expected, text, link, *vni)
+            }
+            Some(Uplink::Wireguard { .. }) | None => false,
         };
         lint.require(
-            text == known,
+            known,
             path,
             "link-command",
             "it does not make the link that was allocated",
@@ -35,6 +38,9 @@ pub(super) fn configuration(
     network: &NetworkAllocation,
     link: &str,
 ) {
+    if let Some(table) = network.table() {
+        return tunnel::configuration(lint, path, settings, network, link, table);
+    }
     each(lint, path, settings, |_, s| match (s.section, s.key) {
         ("Match", "Name") => s.value == link,
         ("Link", "Group") => s.value == GROUP.to_string(),
@@ -44,6 +50,8 @@ pub(super) fn configuration(
             "Network",
             "LinkLocalAddressing" | "IPv6AcceptRA" | "LLMNR" | "MulticastDNS" | "LLDP" | "EmitLLDP",
         ) => s.value == "no",
+        ("BridgeFDB", "MACAddress") => s.value == "00:00:00:00:00:00",
+        ("BridgeFDB", "Destination") => s.value.parse().is_ok_and(tunnel::is_station),
         _ => false,
     });
     once(lint, path, settings, "Match", "Name");

@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+/// UDP port of VXLAN, RFC 7348: that of every segment.
+pub const VXLAN_PORT: u16 = 4789;
+
 /// Bytes that a link must carry at once for IPv6, RFC 8200.
 pub const MTU_IPV6: u16 = 1280;
 
@@ -46,10 +49,7 @@ pub enum NetworkMode {
 impl NetworkMode {
     /// Whether hosts can carry networks of this mode.
     pub fn is_carried(self) -> bool {
-        matches!(
-            self,
-            Self::IsolatedBridge | Self::Private | Self::Vlan | Self::Vrf
-        )
+        !matches!(self, Self::Netns | Self::None)
     }
 }
 

@@ -10,6 +10,7 @@ use crate::model::Init;
 use crate::unitfile::UnitFile;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::net::IpAddr;
 
 /// The host's address on every link that has only one machine.
 const ROUTER6: &str = "fe80::1";
@@ -87,9 +88,10 @@ fn boot(scene: &Scene<'_>, workload: &Placed<'_>) -> String {
         .iter()
         .fold(String::new(), |mut batch, port| {
             // Writing to a String cannot fail.
+            let mtu = mtu(scene, port);
             let _ = writeln!(
                 batch,
-                "link add name {} type veth peer name {} address {}",
+                "link add name {}{mtu} type veth peer name {} address {}{mtu}",
                 port.link, port.peer, port.mac
             );
             attach(&mut batch, scene, port);
@@ -102,9 +104,10 @@ fn command(scene: &Scene<'_>, workload: &Placed<'_>) -> String {
         .ports
         .iter()
         .fold(String::new(), |mut batch, port| {
+            let mtu = mtu(scene, port);
             let _ = writeln!(
                 batch,
-                "link add name {} type veth peer name {} address {} netns {}",
+                "link add name {}{mtu} type veth peer name {} address {}{mtu} netns {}",
                 port.link, port.name, port.mac, workload.machine
             );
             attach(&mut batch, scene, port);
@@ -156,6 +159,12 @@ fn destinations(bridge: &Bridge<'_>, first: bool) -> (String, Option<String>) {
     (bridge.allocated.subnet.to_string(), ipv6)
 }
 
+/// Both ends carry what the network carries.
+fn mtu(scene: &Scene<'_>, port: &Port<'_>) -> String {
+    let mtu = scene.bridges[port.bridge].mtu();
+    mtu.map_or_else(String::new, |mtu| format!(" mtu {mtu}"))
+}
+
 /// The host end has no address of its own, not even a link-local one.
 fn attach(batch: &mut String, scene: &Scene<'_>, port: &Port<'_>) {
     let bridge = &scene.bridges[port.bridge];
@@ -197,9 +206,24 @@ fn namespace(scene: &Scene<'_>, workload: &Placed<'_>) -> String {
             if let Some(gateway) = bridge.router6() {
                 let _ = writeln!(batch, "route add default via {gateway} dev {}", port.name);
             }
+        } else {
+            for (network, gateway) in beyond(bridge) {
+                let _ = writeln!(batch, "route add {network} via {gateway} dev {}", port.name);
+            }
         }
     }
     batch
+}
+
+/// What is behind the peers of a network that is not a workload's first one, and the way there.
+fn beyond<'s>(bridge: &'s Bridge<'_>) -> impl Iterator<Item = (&'s str, IpAddr)> {
+    bridge.behind().filter_map(|network| {
+        let gateway = match network.contains(':') {
+            true => bridge.gateway6()?.into(),
+            false => bridge.gateway.into(),
+        };
+        Some((network, gateway))
+    })
 }
 
 /// Configuration for networkd in the container, mounted where it looks.
@@ -219,6 +243,13 @@ fn inner(bridge: &Bridge<'_>, port: &Port<'_>, set: &Set, workload: &Placed<'_>)
         );
         if port.name == "host0" {
             file.verbatim("Gateway", bridge.router());
+        }
+    }
+    if port.name != "host0" {
+        for (network, gateway) in beyond(bridge) {
+            file.section("Route")
+                .verbatim("Destination", network)
+                .verbatim("Gateway", gateway);
         }
     }
     file

@@ -20,6 +20,8 @@ mod scene;
 mod set;
 mod tenant;
 mod uplink;
+mod vxlan;
+mod wireguard;
 
 pub use health::HealthCheck;
 pub(crate) use names::TENANT_LINK_GROUP;

@@ -45,8 +45,11 @@ fn configuration(scene: &Scene<'_>, index: usize, bridge: &Bridge<'_>, set: &Set
     file.verbatim("Name", &bridge.allocated.link)
         .section("Link")
         .verbatim("Group", TENANT_LINK_GROUP)
-        .verbatim("RequiredForOnline", "no")
-        .section("Network")
+        .verbatim("RequiredForOnline", "no");
+    if let Some(mtu) = bridge.mtu() {
+        file.verbatim("MTUBytes", mtu);
+    }
+    file.section("Network")
         .verbatim("ConfigureWithoutCarrier", "yes")
         .verbatim(
             "Address",
@@ -113,6 +116,10 @@ fn dhcp_server(scene: &Scene<'_>, index: usize, bridge: &Bridge<'_>, file: &mut 
         "EmitTimezone",
     ] {
         file.verbatim(key, "no");
+    }
+    if let Some(mtu) = bridge.mtu() {
+        // RFC 2132 section 5.1.
+        file.verbatim("SendOption", format!("26:uint16:{mtu}"));
     }
     for port in scene.ports().filter(|port| port.bridge == index) {
         file.section("DHCPServerStaticLease")

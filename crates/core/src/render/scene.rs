@@ -5,7 +5,7 @@ use crate::allocate::{NetworkAllocation, TenantAllocation};
 use crate::desired::{DesiredTenant, DesiredWorkload};
 use crate::digest::sha256;
 use crate::finding::{Finding, Origin};
-use crate::model::{Name, Network};
+use crate::model::{Name, Network, NetworkDetails};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// One tenant, ready to be written down.
@@ -138,7 +138,10 @@ impl<'a> Bridge<'a> {
             network,
             allocated,
             gateway,
-            links: bridge.filter(|_| !allocated.private).collect(),
+            links: bridge
+                .filter(|_| !allocated.private)
+                .chain(allocated.tunnel())
+                .collect(),
         })
     }
 }
@@ -147,6 +150,30 @@ impl Bridge<'_> {
     /// The host's IPv6 address in it.
     pub(super) fn gateway6(&self) -> Option<Ipv6Addr> {
         self.allocated.ipv6.map(|prefix| join(prefix, 1))
+    }
+
+    /// The link that the host routes packets into which are for the other ends.
+    pub(super) fn tunnel(&self) -> Option<&str> {
+        self.allocated.tunnel()
+    }
+
+    /// Bytes of its largest packet, when that is not what Ethernet carries.
+    pub(super) fn mtu(&self) -> Option<u16> {
+        match self.network.details {
+            NetworkDetails::Wireguard { mtu, .. } | NetworkDetails::Vxlan { mtu, .. } => mtu,
+            _ => None,
+        }
+    }
+
+    /// Networks behind its peers, by way of the host.
+    pub(super) fn behind(&self) -> impl Iterator<Item = &str> {
+        let peers = match &self.network.details {
+            NetworkDetails::Wireguard { peers, .. } => peers.as_slice(),
+            _ => &[],
+        };
+        peers
+            .iter()
+            .flat_map(|peer| peer.allowed_ips.iter().map(String::as_str))
     }
 
     /// Where machines send what is for other networks.
@@ -163,6 +190,13 @@ impl Bridge<'_> {
     /// As [`Self::links`], as JSON for rules.
     pub(super) fn link_values(&self) -> Vec<serde_json::Value> {
         self.links.iter().map(|link| (*link).into()).collect()
+    }
+
+    /// The same without the way to its peers.
+    pub(super) fn inside(&self) -> Vec<serde_json::Value> {
+        let tunnel = self.tunnel();
+        let links = self.links.iter().filter(|link| Some(**link) != tunnel);
+        links.map(|link| (*link).into()).collect()
     }
 
     /// Whether the host answers DHCP in it: not where each machine is alone on its link.

@@ -3,6 +3,7 @@
 use super::names::TENANT_LINK_GROUP;
 use super::scene::{Bridge, Scene};
 use super::set::{Set, Source};
+use super::{vxlan, wireguard};
 use crate::allocate::{Uplink, Vrf};
 use crate::unitfile::UnitFile;
 
@@ -16,6 +17,10 @@ pub(super) fn render(scene: &Scene<'_>, set: &mut Set) {
                 Uplink::Vlan {
                     link, parent, id, ..
                 } => vlan(bridge, link, parent, *id, set),
+                Uplink::Wireguard { link, port } => {
+                    wireguard::render(scene, bridge, link, *port, set);
+                }
+                Uplink::Vxlan { link, vni } => vxlan::render(scene, bridge, link, *vni, set),
             }
         }
         if let Some(vrf) = &bridge.allocated.vrf {
@@ -39,7 +44,7 @@ fn vlan(bridge: &Bridge<'_>, link: &str, parent: &str, id: u16, set: &mut Set) {
 }
 
 /// A link that is a port of the bridge and nothing else: the host has no address on it and tells nothing of itself.
-fn port(bridge: &Bridge<'_>, link: &str, set: &Set) -> UnitFile {
+pub(super) fn port(bridge: &Bridge<'_>, link: &str, set: &Set) -> UnitFile {
     let mut file = set.unit_file(&bridge.network.origin, "Match");
     file.verbatim("Name", link)
         .section("Link")

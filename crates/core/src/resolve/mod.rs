@@ -17,6 +17,7 @@ mod policy;
 #[cfg(test)]
 mod tests;
 mod traffic;
+mod tunnels;
 mod unavailable;
 mod workloads;
 

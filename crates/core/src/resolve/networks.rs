@@ -1,6 +1,6 @@
 //! Networks that this host can carry, the default one first.
 
-use super::{Input, suggest};
+use super::{Input, suggest, tunnels};
 use crate::allocate::names::is_bridge;
 use crate::finding::Finding;
 use crate::model::{
@@ -46,6 +46,7 @@ pub(super) fn resolve(
         }
     }
     unknown(&declared, containers, findings);
+    tunnels::settle(input, &mut networks, findings);
     networks
 }
 
@@ -135,7 +136,15 @@ fn network(metadata: &Metadata, name: &str, interface: Option<&Interface>) -> Op
         dns: true,
         nat: false,
         bridge: interface.and_then(|interface| interface.bridge.clone()),
-        details: NetworkDetails::Plain,
+        details: match metadata.network_mode {
+            // Its public key has to be known before it can have peers.
+            NetworkMode::Wireguard => NetworkDetails::Wireguard {
+                listen_port: Auto::Auto,
+                peers: Vec::new(),
+                mtu: None,
+            },
+            _ => NetworkDetails::Plain,
+        },
     })
 }
 

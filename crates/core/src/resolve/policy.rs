@@ -9,7 +9,6 @@ const FILE: &str = ".gitops/config.yaml";
 /// Warnings about `policy`; where ignoring it would be less secure, tenants are refused when they are resolved.
 pub fn unavailable(policy: &Policy) -> Vec<Finding> {
     let usual = default_policy();
-    let pools = &policy.pools;
     let says = [
         (
             policy.storage.quota != Quota::None,
@@ -18,10 +17,6 @@ pub fn unavailable(policy: &Policy) -> Vec<Finding> {
         (
             !policy.templates.is_empty(),
             "`templates` are not fetched yet: the host has those that are installed on it",
-        ),
-        (
-            (pools.vni, pools.wireguard) != (usual.pools.vni, usual.pools.wireguard),
-            "`pools.vni` and `wireguard` are not used yet: networks of their modes are left out",
         ),
         (
             policy.hook_timeout != usual.hook_timeout,

@@ -1,4 +1,5 @@
 mod build;
+mod tunnels;
 
 use super::*;
 use crate::desired::WorkloadClass;

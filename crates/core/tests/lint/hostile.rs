@@ -77,6 +77,67 @@ fn files_stay_in_their_places() {
 }
 
 #[test]
+fn tunnels_take_nobody_elses_packets_and_keys() {
+    const DEVICE: &str = "network/10-bitbuilder-wg-office.netdev";
+    const TUNNEL: &str = "network/10-bitbuilder-wg-office.network";
+    let rows = [
+        ("setting", DEVICE, "shop.office.key", "other.office.key"),
+        (
+            "setting",
+            DEVICE,
+            "/run/bitbuilder/wireguard/shop.",
+            "/etc/",
+        ),
+        ("setting", DEVICE, "ListenPort=51820", "ListenPort=22"),
+        (
+            "setting",
+            DEVICE,
+            "Endpoint=vpn.example",
+            "Endpoint=@vpn.example",
+        ),
+        (
+            "setting",
+            TUNNEL,
+            "Destination=10.98.0.0/16\nTable=",
+            "Destination=10.98.0.0/16\n#",
+        ),
+        ("setting", TUNNEL, "Table=48251820", "Table=254"),
+        ("setting", TUNNEL, "IncomingInterface=wg-office\n", ""),
+        ("setting", TUNNEL, "From=172.20.16.1", "From=172.20.17.9"),
+        ("setting", TUNNEL, "Group=48059", "Group=0"),
+        ("link-command", "uplinks/vx-wide", "id 7002", "id 7"),
+        (
+            "link-command",
+            "uplinks/vx-over",
+            "local 172.20.16.1",
+            "local 10.0.0.1",
+        ),
+        (
+            "link-command",
+            "uplinks/vx-cast",
+            "dev eno1",
+            "master br-other",
+        ),
+        (
+            "link-command",
+            "uplinks/vx-cast",
+            "link add",
+            "link delete eno1\nlink add",
+        ),
+        ("packet-rule", RULES, "wg-office", "eno1"),
+        ("packet-rule", RULES, "\"right\":7002", "\"right\":9"),
+        ("packet-rule", RULES, "vx-wide", "vx-other"),
+    ];
+    for (rule, path, from, to) in rows {
+        let mut case = Case::of(&tunnels());
+        case.edit(path, from, to);
+        let findings = case.findings();
+        let found = findings.iter().any(|finding| finding.rule == rule);
+        assert!(found, "{path}: {from} -> {to}: {findings:#?}");
+    }
+}
+
+#[test]
 fn modes_are_sane() {
     for mode in [0o4755, 0o666, 0o777, 0o600] {
         refused("mode", |case| {

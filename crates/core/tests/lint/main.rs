@@ -8,7 +8,7 @@ mod hostile;
 mod hosts;
 mod modes;
 
-use bitbuilder_core::allocate::{Allocations, Partner, TenantAllocation, allocate};
+use bitbuilder_core::allocate::{Allocations, Partner, TenantAllocation, Uplink, allocate};
 use bitbuilder_core::artefact::Artefacts;
 use bitbuilder_core::desired::{DesiredTenant, ResolvedImage, Template, Templates};
 use bitbuilder_core::finding::Finding;
@@ -134,7 +134,17 @@ fn what_is_rendered_passes() {
     apart.networks[0].dhcp = false;
     let mut later = quick();
     later.networks[0].mode = NetworkMode::Netns;
-    for tenant in [shop(), quick(), quiet(), single, from_host, apart, later] {
+    let all = [
+        shop(),
+        quick(),
+        quiet(),
+        single,
+        from_host,
+        apart,
+        later,
+        tunnels(),
+    ];
+    for tenant in all {
         assert_eq!(Case::of(&tenant).findings(), [], "{}", tenant.id);
     }
 }
@@ -153,10 +163,34 @@ fn what_the_allocator_gives_passes() {
     let mut long = shop();
     long.id = name("a-tenant-with-a-long-name-000001");
     long.publish[0].port = 8081;
-    for tenant in [shop(), quick(), quiet(), long] {
+    let mut other = tunnels();
+    other.id = name("other");
+    for tenant in [shop(), quick(), quiet(), long, other] {
         all = allocate(&all, &tenant, &pools).unwrap();
         let case = Case::with(&tenant, all.tenants[&tenant.id].clone());
         assert_eq!(case.findings(), [], "{}", tenant.id);
     }
     assert_eq!(host(&all), []);
+    let other = &all.tenants[&name("other")];
+    let numbers = other
+        .networks
+        .values()
+        .map(|network| network.uplink.clone().unwrap());
+    let mut numbers: Vec<String> = numbers
+        .map(|uplink| match uplink {
+            Uplink::Wireguard { link, port } => format!("{link} {port}"),
+            Uplink::Vxlan { link, vni } => format!("{link} {vni}"),
+            Uplink::Vlan { .. } => unreachable!("there is none"),
+        })
+        .collect();
+    numbers.sort();
+    assert_eq!(
+        numbers,
+        [
+            "vx-other-cast 3",
+            "vx-other-over 1",
+            "vx-other-wide 2",
+            "wg-other-office 51820"
+        ]
+    );
 }

@@ -2,7 +2,7 @@
 
 use bitbuilder_core::allocate::{
     Allocations, InterfaceAllocation, MachineAllocation, NetworkAllocation, TenantAllocation,
-    assign,
+    Uplink, assign,
 };
 use bitbuilder_core::desired::{
     DesiredTenant, DesiredWorkload, Layer, ResolvedImage, WorkloadClass,
@@ -111,6 +111,98 @@ pub(crate) fn tenant(
     }
 }
 
+fn uplink(network: &Network, index: u8) -> Option<Uplink> {
+    match network.details {
+        NetworkDetails::Wireguard { .. } => Some(Uplink::Wireguard {
+            link: format!("wg-{}", network.name),
+            port: 51820 + u16::from(index),
+        }),
+        NetworkDetails::Vxlan { .. } => Some(Uplink::Vxlan {
+            link: format!("vx-{}", network.name),
+            vni: 7000 + u32::from(index),
+        }),
+        _ => None,
+    }
+}
+
+fn peer(text: &str, key: &str, allowed: &[&str]) -> WireguardPeer {
+    WireguardPeer {
+        origin: at("network/topology.yaml", 6),
+        name: name(text),
+        public_key: key.into(),
+        endpoint: None,
+        allowed_ips: allowed
+            .iter()
+            .map(|network| (*network).to_owned())
+            .collect(),
+        keepalive: None,
+        preshared_key: None,
+    }
+}
+
+/// A WireGuard network, a segment over it, one between hosts and one on a trunk.
+pub(crate) fn tunnels() -> DesiredTenant {
+    let vxlan =
+        |group: Option<&str>, remotes: &[&str], parent: Option<&str>, mtu| NetworkDetails::Vxlan {
+            vni: Auto::Auto,
+            group: group.map(|group| group.parse().unwrap()),
+            remotes: remotes
+                .iter()
+                .map(|remote| remote.parse().unwrap())
+                .collect(),
+            parent: parent.map(str::to_owned),
+            mtu: Some(mtu),
+        };
+    let of = |text: &str, mode, details| Network {
+        mode,
+        details,
+        ..network(text, false)
+    };
+    let laptop = WireguardPeer {
+        endpoint: Some("vpn.example:51820".into()),
+        keepalive: Some(Millis(25_000)),
+        preshared_key: Some("AAECAwQFBgcICQoLDA0ODw".into()),
+        ..peer(
+            "laptop",
+            "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=",
+            &["10.99.0.2/32", "fd00:99::2/128"],
+        )
+    };
+    let branch = peer(
+        "branch",
+        "gN65BkIKy1eCE9pP1wdc8ROUtkHLF2PfAqYdyYBz6EA=",
+        &["10.98.0.0/16"],
+    );
+    let office = NetworkDetails::Wireguard {
+        listen_port: Auto::Auto,
+        peers: vec![laptop, branch],
+        mtu: Some(1420),
+    };
+    let networks = vec![
+        of("office", NetworkMode::Wireguard, office),
+        of(
+            "over",
+            NetworkMode::Vxlan,
+            vxlan(None, &["10.98.0.1", "10.98.1.1"], Some("office"), 1370),
+        ),
+        of(
+            "wide",
+            NetworkMode::Vxlan,
+            vxlan(None, &["2001:db8::2"], None, 1430),
+        ),
+        of(
+            "cast",
+            NetworkMode::Vxlan,
+            vxlan(Some("239.1.1.1"), &[], Some("eno1"), 1450),
+        ),
+    ];
+    let mut web = workload("web", Init::Command(vec!["/bin/serve".into()]));
+    web.attachments = ["wide", "office"].map(attachment).to_vec();
+    let mut db = workload("db", Init::Boot);
+    db.attachments = ["over", "office"].map(attachment).to_vec();
+    tenant("shop", networks, vec![web, db])
+}
+
 /// Numbers as `allocate` would choose them for the `number`th tenant.
 pub(crate) fn allocation(tenant: &DesiredTenant, number: u8) -> TenantAllocation {
     let networks = tenant.networks.iter().zip(0u8..).map(|(network, index)| {
@@ -133,7 +225,7 @@ pub(crate) fn allocation(tenant: &DesiredTenant, number: u8) -> TenantAllocation
                 subnet,
                 ipv6,
                 private: false,
-                uplink: None,
+                uplink: uplink(network, index),
                 vrf: None,
             },
         )

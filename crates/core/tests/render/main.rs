@@ -152,6 +152,11 @@ fn disabled_tenant_is_as_stored() {
 }
 
 #[test]
+fn tunnels_are_as_stored() {
+    golden("tunnels", &tunnels(), 4);
+}
+
+#[test]
 fn equal_input_gives_equal_output() {
     assert_eq!(rendered(&shop()), rendered(&shop()));
 }

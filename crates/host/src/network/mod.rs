@@ -4,13 +4,16 @@
 //! there is remembered, so that what a later generation no longer says goes away.
 
 mod placed;
+mod tunnels;
 
 use crate::atomic;
 use crate::disk;
 use crate::host::{Host, HostError};
+use crate::paths::HostRoot;
+use crate::wireguard;
 use bitbuilder_core::model::Name;
 use placed::Placed;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// Loads files, links and packet rules of the current generation of `id`; what is already so stays untouched.
@@ -25,7 +28,9 @@ pub fn load(host: &dyn Host, id: &Name) -> Result<(), HostError> {
     let ruleset = read_optional(&generation.join("nftables/ruleset.json"))?;
     let before = Placed::read(host.root(), id)?;
     let uplinks = plain_files(&generation.join("uplinks"))?;
-    let after = Placed::describe(&files, &uplinks, ruleset.as_deref());
+    let secrets = plain_files(&generation.join("wireguard"))?;
+    let mut after = Placed::describe(&files, &uplinks, ruleset.as_deref());
+    after.keys = tunnels::prepare(host, id, &files, &secrets)?;
 
     // Remembered before anything is placed: a crash in between leaves nothing that nobody knows of, and files that are
     // in place without networkd knowing are seen to be unsettled.
@@ -33,10 +38,12 @@ pub fn load(host: &dyn Host, id: &Name) -> Result<(), HostError> {
     if let Some(ruleset) = &ruleset {
         host.apply_ruleset(ruleset)?;
     }
-    let changed = place(host, &files)? | remove_files(host, before.files.difference(&after.files))?;
+    let placed = place(host, &files)?;
+    let changed = !placed.is_empty() | remove_files(host, before.files.difference(&after.files))?;
     let gone: Vec<String> = before.links.difference(&after.links).cloned().collect();
-    if !gone.is_empty() {
-        host.delete_links(&gone)?;
+    let again = tunnels::again(&before, &after, &placed);
+    if !gone.is_empty() || !again.is_empty() {
+        host.delete_links(&[gone, again].concat())?;
     }
     let made = make_uplinks(host, &before, &after)?;
     if changed || made || !before.is_settled() || is_gone(host, &after)? {
@@ -63,6 +70,14 @@ fn make_uplinks(host: &dyn Host, before: &Placed, after: &Placed) -> Result<bool
         made = true;
     }
     Ok(made)
+}
+
+/// Public keys of the WireGuard links of `id` that are in place, by link.
+///
+/// # Errors
+/// When what is in place is not readable.
+pub fn public_keys(root: &HostRoot, id: &Name) -> Result<BTreeMap<String, String>, HostError> {
+    Ok(Placed::read(root, id)?.keys)
 }
 
 /// Whether a link that was made is not there any more. networkd makes it again at a reload.
@@ -124,22 +139,26 @@ pub fn unload(host: &dyn Host, id: &Name) -> Result<(), HostError> {
         host.delete_links(&placed.links.iter().cloned().collect::<Vec<_>>())?;
         host.reload_network(&[])?;
     }
+    wireguard::remove_secrets(host.root(), id, &[])?;
     // Last: while a link exists, its rules do.
     drop_tables(host, placed.tables.iter())?;
     Placed::forget(host.root(), id)
 }
 
-/// Copies what differs; says whether anything did.
-fn place(host: &dyn Host, files: &BTreeMap<String, Vec<u8>>) -> Result<bool, HostError> {
+/// Copies what differs; returns the names of it.
+fn place(
+    host: &dyn Host,
+    files: &BTreeMap<String, Vec<u8>>,
+) -> Result<BTreeSet<String>, HostError> {
     let directory = host.root().network();
-    let mut changed = false;
+    let mut changed = BTreeSet::new();
     for (name, content) in files {
         let path = directory.join(name);
         if std::fs::read(&path).is_ok_and(|old| old == *content) {
             continue;
         }
         atomic::write(&path, content, 0o644)?;
-        changed = true;
+        changed.insert(name.clone());
     }
     Ok(changed)
 }

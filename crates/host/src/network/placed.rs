@@ -21,6 +21,9 @@ pub(super) struct Placed {
     /// Links that networkd cannot make, with the batch that makes each.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) uplinks: BTreeMap<String, String>,
+    /// Public keys of WireGuard links.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) keys: BTreeMap<String, String>,
     /// nftables tables: family and name.
     pub(super) tables: BTreeSet<(String, String)>,
     /// Somebody began to change it and did not get to the end.
@@ -35,6 +38,7 @@ impl Default for Placed {
             files: BTreeSet::new(),
             links: BTreeSet::new(),
             uplinks: BTreeMap::new(),
+            keys: BTreeMap::new(),
             tables: BTreeSet::new(),
             unsettled: false,
         }
@@ -61,6 +65,7 @@ impl Placed {
                 .iter()
                 .map(|(link, batch)| (link.clone(), String::from_utf8_lossy(batch).into_owned()))
                 .collect(),
+            keys: BTreeMap::new(),
             tables: ruleset.map(tables).unwrap_or_default(),
             unsettled: false,
         }
@@ -73,6 +78,7 @@ impl Placed {
             files: self.files.union(&other.files).cloned().collect(),
             links: self.links.union(&other.links).cloned().collect(),
             uplinks: other.uplinks.clone(),
+            keys: other.keys.clone(),
             tables: self.tables.union(&other.tables).cloned().collect(),
             unsettled: self.unsettled || other.unsettled,
         }

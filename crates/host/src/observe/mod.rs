@@ -30,8 +30,8 @@ pub use presence::{Presence, observed};
 pub(crate) use presence::{finished, may_end};
 pub(crate) use status::standings;
 pub use status::{
-    Health, HostStatus, SyncState, SystemStatus, TenantStatus, TrialStatus, WindowStatus,
-    WorkloadStatus, status,
+    Health, HostStatus, SyncState, SystemStatus, TenantStatus, TrialStatus, TunnelStatus,
+    WindowStatus, WorkloadStatus, status,
 };
 pub use templates::{damaged_templates, templates};
 pub use wait::wait_settled;

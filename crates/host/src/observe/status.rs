@@ -101,6 +101,23 @@ pub struct TenantStatus {
     pub degraded: Option<Degradation>,
     /// Its workloads, by name.
     pub workloads: Vec<WorkloadStatus>,
+    /// Its WireGuard networks that are in place, by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tunnels: Vec<TunnelStatus>,
+}
+
+/// What a peer has to know of a WireGuard network.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TunnelStatus {
+    /// Name of the network.
+    pub network: Name,
+    /// Its link on the host.
+    pub link: String,
+    /// UDP port that it listens on.
+    pub port: u16,
+    /// Public key, base64.
+    #[serde(rename = "publicKey")]
+    pub public_key: String,
 }
 
 /// A generation on trial.

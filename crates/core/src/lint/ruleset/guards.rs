@@ -1,5 +1,6 @@
 //! The rules that keep a tenant apart, as they must stand in their chains.
 
+use super::segment::is_arrival;
 use crate::allocate::NetworkAllocation;
 use crate::lint::expected::{Expected, GROUP, gateway6};
 use serde_json::{Value, json};
@@ -96,15 +97,19 @@ fn jump(chain: &str) -> Value {
     json!({"jump": {"target": chain}})
 }
 
-/// Links that rules see packets of `network` come from: in a VRF, the VRF too.
+/// Links that rules see packets of `network` come from: in a VRF, the VRF too; its tunnel.
 pub(super) fn routed(network: &NetworkAllocation) -> impl Iterator<Item = &str> {
+    inside(network).chain(network.tunnel())
+}
+
+fn inside(network: &NetworkAllocation) -> impl Iterator<Item = &str> {
     let vrf = network.vrf.as_ref().map(|vrf| vrf.link.as_str());
     let bridge = [Some(network.link.as_str()), vrf].into_iter().flatten();
     bridge.filter(|_| !network.private)
 }
 
 fn from(network: &NetworkAllocation) -> Value {
-    let links: Vec<&str> = routed(network).collect();
+    let links: Vec<&str> = inside(network).collect();
     match links.as_slice() {
         [one] => meta_is("iifname", *one),
         many => meta_is("iifname", json!({"set": many})),
@@ -238,7 +243,7 @@ pub(super) fn input(expected: &Expected<'_>, rules: &[Rule], log: &str) -> bool 
         && *last == vec![drop()]
         && between
             .iter()
-            .all(|rule| known.contains(rule) || closing(rule))
+            .all(|rule| known.contains(rule) || closing(rule) || is_arrival(expected, rule))
 }
 
 pub(super) fn forward() -> Vec<Rule> {
@@ -285,20 +290,54 @@ pub(super) fn between(expected: &Expected<'_>, rules: &[Rule]) -> bool {
     let [answer, within @ .., own, last] = rules else {
         return false;
     };
-    let known: Vec<Rule> = expected
-        .networks
-        .iter()
-        .map(|network| {
-            let to = meta_is("oifname", network.link.as_str());
-            vec![from(network), to, accept()]
-        })
-        .collect();
+    let mut known: Vec<Rule> = Vec::new();
+    for network in &expected.networks {
+        let to = meta_is("oifname", network.link.as_str());
+        known.push(vec![from(network), to, accept()]);
+        let guards = through(network);
+        let mut there = guards.iter().filter(|rule| within.contains(rule));
+        // All of them in their order, or the network is not there.
+        if there.next().is_some() && !within.windows(guards.len()).any(|rules| rules == guards) {
+            return false;
+        }
+        known.extend(guards);
+    }
     *answer == answers()
         && *own == vec![jump("rules")]
         && *last == vec![drop()]
         && within
             .iter()
             .all(|rule| known.contains(rule) || is_between_private(expected, rule))
+}
+
+/// Between a network and its tunnel.
+fn through(network: &NetworkAllocation) -> Vec<Rule> {
+    let Some(tunnel) = network.tunnel() else {
+        return Vec::new();
+    };
+    let (link, subnet) = (network.link.as_str(), network.subnet);
+    let subnet = json!({"prefix": {"addr": subnet.address, "len": subnet.prefix}});
+    let subnet6 = network
+        .ipv6
+        .map(|prefix| json!({"prefix": {"addr": prefix, "len": 64}}));
+    let mut rules = vec![vec![
+        meta_is("iifname", tunnel),
+        is(field("ip", "saddr"), subnet),
+        drop(),
+    ]];
+    rules.extend(subnet6.map(|subnet| {
+        vec![
+            meta_is("iifname", tunnel),
+            is(field("ip6", "saddr"), subnet),
+            drop(),
+        ]
+    }));
+    for (from, to) in [(link, tunnel), (tunnel, link), (tunnel, tunnel)] {
+        let way = || vec![meta_is("iifname", from), meta_is("oifname", to)];
+        rules.push([way(), vec![jump("rules")]].concat());
+        rules.push([way(), vec![accept()]].concat());
+    }
+    rules
 }
 
 /// What a port may say of itself, by the name of the set; as JSON, which can be sorted.

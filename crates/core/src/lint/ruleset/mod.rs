@@ -5,6 +5,7 @@
 
 mod guards;
 mod nat;
+mod segment;
 mod table;
 
 use super::Lint;
@@ -38,7 +39,10 @@ pub(super) fn check(lint: &mut Lint<'_>) {
     };
     let uplinks = uplinks_made(lint);
     let mut wrong = Vec::new();
+    let made = |link: &str| lint.has(&format!("uplinks/{link}"));
     inet(lint.expected, &routed, &mut wrong);
+    segment::routed(lint.expected, &routed, made, &mut wrong);
+    segment::bridged(lint.expected, &bridged, made, &mut wrong);
     if !ports.1.is_empty() || !bridged.is_empty() || !uplinks.is_empty() {
         bridge(lint.expected, &bridged, &mut wrong);
     }
@@ -168,6 +172,8 @@ fn inet(expected: &Expected<'_>, table: &Table, wrong: &mut Vec<String>) {
     }
     let hooks = [
         ("zone", ("filter", "prerouting", -300)),
+        ("segments", ("filter", "input", -10)),
+        ("segments-out", ("filter", "forward", -10)),
         ("input", ("filter", "input", 0)),
         ("forward", ("filter", "forward", 0)),
         ("output", ("filter", "output", 0)),
@@ -238,6 +244,8 @@ fn bridge(expected: &Expected<'_>, table: &Table, wrong: &mut Vec<String>) {
     }
     let hooks = [
         ("antispoof", ("filter", "prerouting", -300)),
+        ("segment-in", ("filter", "prerouting", -300)),
+        ("segment-out", ("filter", "postrouting", 0)),
         ("forward", ("filter", "forward", 0)),
         ("uplink", ("filter", "prerouting", -300)),
         ("uplink-out", ("filter", "output", 0)),

@@ -7,7 +7,7 @@ use super::json::{
     Table, accept, answers, any_of, concat, counter, drop, field, goto, is, is_not, jump, meta,
     publication, published,
 };
-use super::policy;
+use super::{policy, segment};
 use crate::render::names::TENANT_LINK_GROUP;
 use crate::render::scene::{Bridge, Scene};
 use serde_json::{Value, json};
@@ -157,6 +157,7 @@ fn input(scene: &Scene<'_>, table: &mut Table<'_>) {
             accept(),
         ],
     );
+    segment::arrivals(scene, table);
     policy::to_host(scene, table);
     table.rule("input", "the host is not the tenant's", vec![drop()]);
 }
@@ -238,6 +239,9 @@ fn forward(scene: &Scene<'_>, table: &mut Table<'_>) {
             }
             continue;
         }
+        if let Some(tunnel) = bridge.tunnel() {
+            through(bridge, tunnel, table);
+        }
         // Where the kernel shows bridged packets to IP rules; the bridge table has decided on them.
         let to = is(meta("oifname"), json!(bridge.allocated.link));
         table.rule(
@@ -250,7 +254,39 @@ fn forward(scene: &Scene<'_>, table: &mut Table<'_>) {
     table.rule("between", "networks are apart", vec![drop()]);
 }
 
-/// Comes from this network.
+/// Between a network and what is behind its peers, of whom none speaks for the network's own machines. The tenant's rules
+/// decide.
+fn through(bridge: &Bridge<'_>, tunnel: &str, table: &mut Table<'_>) {
+    let by = |key: &str, link: &str| is(meta(key), json!(link));
+    let own = &bridge.allocated;
+    let subnet = own.subnet;
+    let mut subnets = vec![(
+        "ip",
+        json!({"prefix": {"addr": subnet.address, "len": subnet.prefix}}),
+    )];
+    if let Some(prefix) = own.ipv6 {
+        subnets.push(("ip6", json!({"prefix": {"addr": prefix, "len": 64}})));
+    }
+    for (protocol, subnet) in subnets {
+        let speaks = is(field(protocol, "saddr"), subnet);
+        table.rule(
+            "between",
+            "another's address",
+            vec![by("iifname", tunnel), speaks, drop()],
+        );
+    }
+    for (from, to) in [
+        (own.link.as_str(), tunnel),
+        (tunnel, own.link.as_str()),
+        (tunnel, tunnel),
+    ] {
+        let way = || vec![by("iifname", from), by("oifname", to)];
+        table.rule("between", "", [way(), vec![jump("rules")]].concat());
+        table.rule("between", "by the tunnel", [way(), vec![accept()]].concat());
+    }
+}
+
+/// Comes from this network's own machines.
 fn from(bridge: &Bridge<'_>) -> Value {
-    is(meta("iifname"), any_of(&bridge.link_values()))
+    is(meta("iifname"), any_of(&bridge.inside()))
 }

@@ -11,6 +11,7 @@ mod json;
 mod nat;
 mod policy;
 mod private;
+mod segment;
 mod uplink;
 mod vrf;
 
@@ -28,12 +29,14 @@ pub(super) fn render(scene: &Scene<'_>, set: &mut Set) {
     nat::rules(scene, &mut routed);
     vrf::rules(scene, &mut routed);
     private::rules(scene, &mut routed);
+    segment::guards(scene, &mut routed);
     let mut commands = routed.commands();
     if scene.bridged_ports().next().is_some() || !uplink::links(scene).is_empty() {
         let mut bridged = Table::new("bridge", &name);
         antispoof::rules(scene, &mut bridged);
         uplink::rules(scene, &mut bridged);
         policy::bridged(scene, &mut bridged);
+        segment::bridged(scene, &mut bridged);
         commands.extend(bridged.commands());
     }
     // One command a line: people read diffs of this file.

@@ -1,12 +1,14 @@
 //! What the host remembers of a tenant, from its files.
 
+use super::TunnelStatus;
 use crate::generations;
 use crate::host::HostError;
+use crate::network;
 use crate::observe::health::{self, CheckResult};
 use crate::observe::may_end;
 use crate::paths::HostRoot;
 use crate::reconcile::TenantState;
-use bitbuilder_core::allocate::TenantAllocation;
+use bitbuilder_core::allocate::{TenantAllocation, Uplink};
 use bitbuilder_core::artefact::{Manifest, UnitKind};
 use bitbuilder_core::model::Name;
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,6 +25,7 @@ pub(super) struct Memory {
     pub(super) addresses: BTreeMap<Name, Vec<String>>,
     /// Units of workloads that may end and then stay so.
     pub(super) may_end: BTreeSet<String>,
+    pub(super) tunnels: Vec<TunnelStatus>,
     /// A plan is being executed, or was interrupted.
     pub(super) busy: bool,
 }
@@ -58,9 +61,38 @@ impl Memory {
             manifest,
             checks,
             addresses,
+            tunnels: allocation
+                .map_or(Ok(Vec::new()), |allocation| tunnels(root, id, allocation))?,
             busy: root.journal(id).exists(),
         })
     }
+}
+
+fn tunnels(
+    root: &HostRoot,
+    id: &Name,
+    allocation: &TenantAllocation,
+) -> Result<Vec<TunnelStatus>, HostError> {
+    let networks = allocation.networks.iter();
+    let mut links = networks.filter_map(|(name, network)| match &network.uplink {
+        Some(Uplink::Wireguard { link, port }) => Some((name, link, *port)),
+        _ => None,
+    });
+    // Most tenants have none: nothing is read for them.
+    let Some(first) = links.next() else {
+        return Ok(Vec::new());
+    };
+    let keys = network::public_keys(root, id)?;
+    let links = std::iter::once(first).chain(links);
+    let tunnel = |(name, link, port): (&Name, &String, u16)| {
+        Some(TunnelStatus {
+            network: name.clone(),
+            link: link.clone(),
+            port,
+            public_key: keys.get(link)?.clone(),
+        })
+    };
+    Ok(links.filter_map(tunnel).collect())
 }
 
 fn workloads(manifest: &Manifest) -> impl Iterator<Item = &Name> {

@@ -35,6 +35,7 @@ pub(super) fn unknown(tenant: &EffectiveTenant, reason: String) -> TenantStatus 
         returning: None,
         degraded: None,
         workloads: Vec::new(),
+        tunnels: Vec::new(),
     }
 }
 
@@ -92,6 +93,7 @@ pub(super) fn judge(
         trial: times.trial,
         window: times.window.filter(|_| state.suspended.is_none()),
         workloads,
+        tunnels: memory.tunnels,
         ..unknown(tenant, String::new())
     }
 }

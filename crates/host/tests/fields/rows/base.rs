@@ -18,10 +18,8 @@ pub(crate) fn base(url: &dyn Fn(&str) -> String) -> Files {
         files.insert(key(path), File::Document(value));
     };
     document("tenants/registry.json", registry(url));
-    document(
-        ".gitops/config.yaml",
-        json!({ "pools": { "trunks": ["eno2"] } }),
-    );
+    let pools = json!({ "trunks": ["eno1", "eno2"] });
+    document(".gitops/config.yaml", json!({ "pools": pools }));
     document("metadata.json", metadata());
     document("containers/web/config.yaml", web());
     document("containers/db/config.yaml", db());

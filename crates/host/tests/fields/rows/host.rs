@@ -258,10 +258,9 @@ fn policy() -> Vec<Row> {
         .elsewhere(judged),
         set("pools.ipv4", "/pools/ipv4", json!("10.128.0.0/9")),
         set("pools.ipv6", "/pools/ipv6", json!("fd12:3456::/32")).elsewhere(fresh),
-        set("pools.vni", "/pools/vni", json!("100000-199999")).says("not-available", "pools.vni"),
+        set("pools.vni", "/pools/vni", json!("100000-199999")).elsewhere(fresh),
         set("pools.vlan", "/pools/vlan", json!("2000-2999")),
-        set("pools.wireguard", "/pools/wireguard", json!("50000-50999"))
-            .says("not-available", "pools.vni"),
+        set("pools.wireguard", "/pools/wireguard", json!("50000-50999")).elsewhere(fresh),
         set("pools.trunks", "/pools/trunks", json!(["eno1"])),
         set("storage.quota", "/storage/quota", json!("btrfs"))
             .says("not-available", "storage.quota"),
