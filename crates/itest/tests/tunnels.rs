@@ -7,61 +7,104 @@ mod common;
 use bitbuilder_itest::VmHost;
 use common::{Repository, command, status, wait_healthy};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::thread;
+
+/// Bytes of the largest packet: of WireGuard, of VXLAN, of VXLAN over WireGuard.
+const MTU: [u32; 3] = [1420, 1450, 1370];
 
 /// A host with one tenant, and where the other end reaches it.
 struct End<'a> {
     host: &'a VmHost,
     id: &'static str,
+    /// On the cable.
+    address: &'static str,
+    /// Of its WireGuard network, the first three numbers.
+    office: &'static str,
+    /// Its container in the segment.
+    wide: &'static str,
     system: Repository,
     repository: Repository,
 }
 
 impl<'a> End<'a> {
-    /// A tenant whose container `web` serves what is its name.
-    fn new(host: &'a VmHost, id: &'static str, address: &str, allow: &[&str]) -> Self {
-        host.init();
-        host.sh(&format!(
-            "ip address add {address}/24 dev wire0; ip link set wire0 up"
-        ));
-        let system = Repository::new();
-        let tenant = json!({
-            "id": id, "repository": format!("file:///var/lib/bitbuilder/git/{id}.git"),
-            "allow": { "networks": allow },
-        });
-        let registry = json!({ "tenants": [tenant] });
-        system.write("tenants/registry.json", &registry.to_string());
-        host.push_ok("system", system.path());
+    /// A tenant whose container `web` serves what is its name, in the segment and in the WireGuard network.
+    fn new(host: &'a VmHost, id: &'static str, [address, office, wide]: [&'static str; 3]) -> Self {
         let repository = Repository::tenant(id);
         let serve = format!(
             "mkdir /tmp/www; echo {id} >/tmp/www/index.html; exec busybox httpd -f -p 80 -h /tmp/www"
         );
-        repository.write("containers/web/config.yaml", &command(&serve, ""));
+        let networks = json!([
+            { "network": "wide", "address": wide },
+            { "network": "office", "address": format!("{office}.11") },
+        ]);
+        let more = format!("networks: {networks}\n");
+        repository.write("containers/web/config.yaml", &command(&serve, &more));
+        let system = Repository::new();
         Self {
             host,
             id,
+            address,
+            office,
+            wide,
             system,
             repository,
         }
     }
 
-    /// The container is on `wide`, with this address.
-    fn attach(&self, address: &str) {
-        let serve = format!(
-            "mkdir /tmp/www; echo {} >/tmp/www/index.html; exec busybox httpd -f -p 80 -h /tmp/www",
-            self.id
-        );
-        let networks = format!("networks: [{{ network: wide, address: {address} }}]\n");
-        self.repository
-            .write("containers/web/config.yaml", &command(&serve, &networks));
+    /// The host has its end of the cable and knows the tenant.
+    fn begin(&self) {
+        let address = self.address;
+        self.host.init();
+        self.host.sh(&format!(
+            "ip address add {address}/24 dev wire0; ip link set wire0 up"
+        ));
+        let id = self.id;
+        let tenant = json!({
+            "id": id, "repository": format!("file:///var/lib/bitbuilder/git/{id}.git"),
+            "allow": { "networks": ["wireguard", "vxlan"] },
+        });
+        self.register(&[tenant]);
     }
 
-    /// Deploys these networks; the container is on the first one.
-    fn deploy(&self, networks: &Value) {
-        let topology = json!({ "networks": networks });
+    fn register(&self, tenants: &[Value]) {
+        let registry = json!({ "tenants": tenants }).to_string();
+        self.system.write("tenants/registry.json", &registry);
+        self.host.push_ok("system", self.system.path());
+    }
+
+    /// Deploys a WireGuard network with these peers, and a segment.
+    fn deploy(&self, peers: &Value, segment: &Value) {
+        let mut wide = json!({ "mode": "vxlan", "vni": 1_048_600, "subnet": "10.64.30.0/24" });
+        let segment = segment.as_object().unwrap().clone();
+        wide.as_object_mut().unwrap().extend(segment);
+        let subnet = format!("{}.0/24", self.office);
+        let office = json!({ "mode": "wireguard", "subnet": subnet, "peers": peers });
+        let topology = json!({ "networks": { "office": office, "wide": wide } });
         self.repository
             .write("network/topology.yaml", &topology.to_string());
         self.host.push_ok(self.id, self.repository.path());
         wait_healthy(self.host, self.id);
+    }
+
+    /// What another end writes to have this one for a peer, with a key that both have.
+    fn as_peer(&self) -> Value {
+        let tunnel = self.tunnel();
+        json!([{
+            "name": self.id, "publicKey": tunnel["publicKey"],
+            "endpoint": format!("{}:{}", self.address, tunnel["port"]),
+            "allowedIPs": [format!("{}.0/24", self.office)], "keepalive": "5s",
+            "presharedKey": { "encrypted": "wireguard/peer.psk" },
+        }])
+    }
+
+    /// Puts the key that it has with `peer` into its repository, as only its host reads it.
+    fn seal(&self, peer: &str, secret: &str) {
+        let name = format!("wireguard.{}.office.{peer}", self.id);
+        self.host.write_file("/root/psk", secret);
+        let seal = format!("systemd-creds encrypt --name={name} /root/psk -; rm /root/psk");
+        let sealed = self.host.sh(&seal);
+        self.repository.write("network/wireguard/peer.psk", &sealed);
     }
 
     /// A command in the network namespace of the container.
@@ -89,10 +132,7 @@ impl<'a> End<'a> {
 
     /// The tenant goes from the registry, and with it everything of it.
     fn leave(&self) {
-        let registry = json!({ "tenants": [] });
-        self.system
-            .write("tenants/registry.json", &registry.to_string());
-        self.host.push_ok("system", self.system.path());
+        self.register(&[]);
         self.host.wait_sh("! ip -o link show group 48059 | grep .");
         let left = self.host.sh(
             "ip -o link show type wireguard; ip -o link show type vxlan; ip -o link show type bridge
@@ -106,93 +146,116 @@ impl<'a> End<'a> {
     }
 }
 
+/// Does the same at both ends at once: each has a processor of its own.
+fn both(ends: [&End<'_>; 2], act: impl Fn(&End<'_>, &End<'_>) + Sync) {
+    let [one, other] = ends;
+    thread::scope(|scope| {
+        scope.spawn(|| act(one, other));
+        scope.spawn(|| act(other, one));
+    });
+}
+
 /// Ping, TCP, and the largest packet that fits, and not one byte more.
-fn carries(from: &End<'_>, to: &str, name: &str, mtu: u32) {
+fn carries(from: &End<'_>, address: &str, to: &End<'_>, mtu: u32) {
     from.host
-        .wait_sh(&from.inside(&format!("ping -c 1 -W 2 {to}")));
-    let page = from.works(&format!("busybox wget -qO- http://{to}/"));
-    assert_eq!(page, format!("{name}\n"));
+        .wait_sh(&from.inside(&format!("ping -c 1 -W 2 {address}")));
+    let fetch = from.inside(&format!("busybox wget -qO- http://{address}/"));
+    let page = from.host.wait_sh(&fetch);
+    assert_eq!(page, format!("{}\n", to.id));
     let largest = mtu - 28;
-    from.works(&format!("ping -M do -c 1 -W 10 -s {largest} {to}"));
-    from.fails(&format!("ping -M do -c 1 -W 1 -s {} {to}", largest + 1));
+    from.works(&format!("ping -M do -c 1 -W 10 -s {largest} {address}"));
+    from.fails(&format!(
+        "ping -M do -c 1 -W 1 -s {} {address}",
+        largest + 1
+    ));
 }
 
 #[test]
-fn wireguard_between_tenants_of_two_hosts() {
-    let (one, other) = (VmHost::new("vm-wg-one"), VmHost::new("vm-wg-other"));
+fn wireguard_and_vxlan_between_tenants_of_two_hosts() {
+    let (one, other) = (VmHost::new("vm-tunnel-one"), VmHost::new("vm-tunnel-other"));
     let _wire = one.wire(&other);
-    let north = End::new(&one, "north", "10.1.0.1", &["wireguard"]);
-    let south = End::new(&other, "south", "10.1.0.2", &["wireguard"]);
+    let north = End::new(&one, "north", ["10.1.0.1", "10.64.10", "10.64.30.11"]);
+    let south = End::new(&other, "south", ["10.1.0.2", "10.64.20", "10.64.30.12"]);
+    let ends = [&north, &south];
 
-    // First they have keys, then they tell each other.
-    let network = |subnet: &str, peers: Value| json!({ "office": { "mode": "wireguard", "subnet": subnet, "peers": peers } });
-    north.deploy(&network("10.64.10.0/24", json!([])));
-    south.deploy(&network("10.64.20.0/24", json!([])));
-    guarded(&north);
-    let secret = one.sh("wg genpsk");
-    for (end, peer) in [(&north, "south"), (&south, "north")] {
-        let name = format!("wireguard.{}.office.{peer}", end.id);
-        end.host.write_file("/root/psk", &secret);
-        let sealed = end
-            .host
-            .sh(&format!("systemd-creds encrypt --name={name} /root/psk -"));
-        end.repository.write("network/wireguard/peer.psk", &sealed);
-        end.host.sh("rm /root/psk");
-    }
-    let peer = |end: &End<'_>, address: &str, subnet: &str| {
-        json!([{ "name": end.id, "publicKey": end.public_key(), "endpoint": format!("{address}:{}", end.tunnel()["port"]),
-            "allowedIPs": [subnet], "keepalive": "5s", "presharedKey": { "encrypted": "wireguard/peer.psk" } }])
-    };
-    let deploy_north = || {
-        north.deploy(&network(
-            "10.64.10.0/24",
-            peer(&south, "10.1.0.2", "10.64.20.0/24"),
-        ))
-    };
-    deploy_north();
-    south.deploy(&network(
-        "10.64.20.0/24",
-        peer(&north, "10.1.0.1", "10.64.10.0/24"),
-    ));
-    let web = |end: &End<'_>| {
-        let status = status(end.host, end.id);
-        status["workloads"][0]["addresses"][0]
-            .as_str()
-            .unwrap()
-            .to_owned()
-    };
-    carries(&north, &web(&south), "south", 1420);
-    carries(&south, &web(&north), "north", 1420);
+    // Of the segment one end is nobody: what has no known place goes to all. Of WireGuard each first gets a key.
+    let plain = |to: &End<'_>| json!({ "remotes": [to.address, "10.1.0.9"] });
+    both(ends, |end, to| {
+        end.begin();
+        end.deploy(&json!([]), &plain(to));
+    });
+    segment(&north, &south);
+
+    let peers = || -> BTreeMap<_, _> { ends.map(|end| (end.id, end.as_peer())).into() };
+    let (secret, known) = (one.sh("wg genpsk"), peers());
+    both(ends, |end, to| {
+        end.seal(to.id, &secret);
+        end.deploy(&known[to.id], &plain(to));
+    });
+    wireguard(&north, &south);
     assert!(one.sh("wg show all preshared-keys").contains(secret.trim()));
 
-    // The way into the tunnel is the tenant's, not the host's.
-    let routes = one.sh("ip route show");
-    assert!(!routes.contains("10.64.20."), "{routes}");
-    let ping = format!("ping -c 1 -W 1 {}", web(&south));
-    assert!(!one.sh_try(&ping).status.success());
-    // The far host is not reached through the tunnel.
-    north.fails("ping -c 1 -W 1 10.64.20.1");
+    // Another key of one of them: they are apart until the other one knows.
+    rotate(&south);
+    north.fails(&format!("ping -c 1 -W 1 {}.11", south.office));
 
-    let before = south.public_key();
-    let said = other.sh("bbctl network rotate-key south office");
-    let after = south.public_key();
+    // The segment goes over the tunnel: the hosts meet at their addresses in it.
+    let known = peers();
+    both(ends, |end, to| {
+        let over = json!({ "remotes": [format!("{}.1", to.office)], "parent": "office" });
+        end.deploy(&known[to.id], &over);
+    });
+    both(ends, |end, to| {
+        carries(end, &format!("{}.11", to.office), to, MTU[0]);
+        carries(end, to.wide, to, MTU[2]);
+        guarded(end);
+    });
+    both(ends, |end, _| end.leave());
+}
+
+/// One Ethernet, with a router at each host, and for nobody who is no end of it.
+fn segment(north: &End<'_>, south: &End<'_>) {
+    both([north, south], |end, to| {
+        carries(end, to.wide, to, MTU[1]);
+        let own = end.host.sh("cat /sys/class/net/br-*wide*/address");
+        let seen =
+            end.works("sh -c 'ping -c 1 -W 1 10.64.30.1 >/dev/null; ip neighbour show 10.64.30.1'");
+        assert!(seen.contains(own.trim()), "{seen} {own}");
+    });
+    let dropped = "nft list chain inet bb-north segments | grep 'counter packets [1-9]'";
+    assert!(!north.host.sh_try(dropped).status.success());
+    let send = "$s = IO::Socket::INET->new(Proto => 'udp', LocalAddr => '10.1.0.7', PeerAddr => '10.1.0.1:4789') or die;
+        $s->send(pack('H*', '0800000010001800') . 'x' x 60)";
+    south.host.sh(&format!(
+        "ip address add 10.1.0.7/24 dev wire0; perl -MIO::Socket::INET -e \"{}\"
+        ip address delete 10.1.0.7/24 dev wire0",
+        send.replace('$', "\\$")
+    ));
+    north.host.wait_sh(dropped);
+}
+
+/// The machines of both, and neither of the hosts.
+fn wireguard(north: &End<'_>, south: &End<'_>) {
+    both([north, south], |end, to| {
+        carries(end, &format!("{}.11", to.office), to, MTU[0]);
+    });
+    let routes = north.host.sh("ip route show");
+    assert!(!routes.contains(south.office), "{routes}");
+    let ping = format!("ping -c 1 -W 1 {}.11", south.office);
+    assert!(!north.host.sh_try(&ping).status.success());
+    north.fails(&format!("ping -c 1 -W 1 {}.1", south.office));
+}
+
+fn rotate(end: &End<'_>) {
+    let before = end.public_key();
+    let rotate = format!("bbctl network rotate-key {} office", end.id);
+    let said = end.host.sh(&rotate);
+    let after = end.public_key();
     assert_ne!(before, after);
     assert!(said.contains(&after), "{said}");
-    north.fails(&ping);
-    guarded(&south);
-    let audit = other.sh("bbctl audit --json");
-    assert!(
-        audit.contains("key-rotated") && audit.contains(&after),
-        "{audit}"
-    );
-    deploy_north();
-    carries(&north, &web(&south), "south", 1420);
-
-    // The same key and port after a start of the host.
-    let (key, port) = (north.public_key(), north.tunnel()["port"].clone());
-    north.leave();
-    south.leave();
-    assert_ne!((key, port), (String::new(), Value::Null));
+    let audit = end.host.sh("bbctl audit --json");
+    let told = audit.contains("key-rotated") && audit.contains(&after);
+    assert!(told, "{audit}");
 }
 
 /// Only networkd and root read the private key, and it is nowhere else.
@@ -200,69 +263,17 @@ fn guarded(end: &End<'_>) {
     let file = format!("/var/lib/bitbuilder/wireguard/{}.office.key", end.id);
     let mode = end.host.sh(&format!("stat -c '%U:%G %a' {file}"));
     assert_eq!(mode, "root:systemd-network 640\n");
-    end.host.sh(&format!(
-        "! runuser -u nobody -- cat {file}
-        key=$(cat {file}); test \"$(wg pubkey <{file})\" = {}
-        ! grep -rqsF \"$key\" /var/lib/tenants /run/bitbuilder /run/systemd /etc /var/lib/bitbuilder \
-            --exclude={}.office.key
-        ! journalctl -o cat | grep -qF \"$key\"
-        ! bbctl audit --json | grep -qF \"$key\"",
-        end.public_key(),
-        end.id
-    ));
-}
-
-#[test]
-fn segments_between_tenants_of_two_hosts_and_over_wireguard() {
-    let (one, other) = (VmHost::new("vm-vx-one"), VmHost::new("vm-vx-other"));
-    let _wire = one.wire(&other);
-    let allow = ["vxlan", "wireguard"];
-    let north = End::new(&one, "north", "10.1.0.1", &allow);
-    let south = End::new(&other, "south", "10.1.0.2", &allow);
-    let addresses = [(&north, "10.64.30.11"), (&south, "10.64.30.12")];
-    for (end, address) in addresses {
-        end.attach(address);
+    let public = end.host.sh(&format!("wg pubkey <{file}"));
+    assert_eq!(public.trim(), end.public_key());
+    let own = format!("--exclude={}.office.key", end.id);
+    for look in [
+        format!("runuser -u nobody -- cat {file}"),
+        format!("grep -rsF -f {file} {own} /var/lib/bitbuilder /var/lib/tenants/*/generations"),
+        format!("grep -rsF -f {file} /run/bitbuilder /run/systemd /etc/systemd"),
+        format!("journalctl -o cat | grep -F -f {file}"),
+        format!("bbctl audit --json | grep -F -f {file}"),
+    ] {
+        let found = end.host.sh_try(&look);
+        assert!(!found.status.success(), "{look}: {found:?}");
     }
-    let wide = |remotes: Value| json!({ "mode": "vxlan", "vni": 1_048_600, "subnet": "10.64.30.0/24", "remotes": remotes });
-    // The second end is nobody: what has no known place goes to both.
-    north.deploy(&json!({ "wide": wide(json!(["10.1.0.2", "10.1.0.9"])) }));
-    south.deploy(&json!({ "wide": wide(json!(["10.1.0.1"])) }));
-    carries(&north, "10.64.30.12", "south", 1450);
-    carries(&south, "10.64.30.11", "north", 1450);
-    // Each machine has its own host for a router, and nobody else's DHCP or router reaches it.
-    for end in [&north, &south] {
-        end.works("ping -c 1 -W 10 10.64.30.11");
-        let own = end.host.sh("cat /sys/class/net/br-*/address");
-        let seen =
-            end.works("sh -c 'ping -c 1 -W 1 10.64.30.1 >/dev/null; ip neighbour show 10.64.30.1'");
-        assert!(seen.contains(own.trim()), "{seen} {own}");
-    }
-    // Who is no end of the segment gets nothing into it: the guards count what they drop.
-    let dropped = "nft list chain inet bb-north segments | grep 'counter packets [1-9]'";
-    assert!(!one.sh_try(dropped).status.success());
-    other.sh("ip address add 10.1.0.7/24 dev wire0
-        printf '\\010\\000\\000\\000\\020\\000\\030\\000a frame of somebody else' >/root/forged
-        timeout 2 busybox nc -u -s 10.1.0.7 10.1.0.1 4789 </root/forged || true");
-    one.wait_sh(dropped);
-
-    // The same over a tunnel of theirs: the hosts meet at their addresses in it.
-    let office = |subnet: &str, peers: Value| json!({ "mode": "wireguard", "subnet": subnet, "peers": peers });
-    let over = |remote: &str| json!({ "mode": "vxlan", "vni": 1_048_600, "subnet": "10.64.30.0/24", "remotes": [remote], "parent": "office" });
-    let [first, second] = ["10.64.10.0/24", "10.64.20.0/24"];
-    north.deploy(&json!({ "office": office(first, json!([])), "wide": over("10.64.20.1") }));
-    south.deploy(&json!({ "office": office(second, json!([])), "wide": over("10.64.10.1") }));
-    let peer = |end: &End<'_>, address: &str, subnet: &str| {
-        json!([{ "name": end.id, "publicKey": end.public_key(), "endpoint": format!("{address}:{}", end.tunnel()["port"]),
-            "allowedIPs": [subnet] }])
-    };
-    let [to_south, to_north] = [
-        peer(&south, "10.1.0.2", second),
-        peer(&north, "10.1.0.1", first),
-    ];
-    north.deploy(&json!({ "office": office(first, to_south), "wide": over("10.64.20.1") }));
-    south.deploy(&json!({ "office": office(second, to_north), "wide": over("10.64.10.1") }));
-    carries(&north, "10.64.30.12", "south", 1370);
-    carries(&south, "10.64.30.11", "north", 1370);
-    north.leave();
-    south.leave();
 }

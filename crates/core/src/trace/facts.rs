@@ -63,6 +63,10 @@ impl Facts {
             let field = expression["payload"]["field"].as_str().ok_or(())?;
             return self.payload(protocol, field);
         }
+        // What it carries is nobody's header: it is no packet of a segment.
+        if expression["payload"]["base"].is_string() {
+            return Ok(None);
+        }
         if let Some(key) = expression["ct"]["key"].as_str() {
             return self.connection(key);
         }

@@ -1,7 +1,7 @@
 //! Who has a name or an address.
 
 use super::{Machine, Place, Rules};
-use crate::allocate::{Allocations, InterfaceAllocation, TenantAllocation};
+use crate::allocate::{Allocations, InterfaceAllocation, NetworkAllocation, TenantAllocation};
 use crate::model::Name;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -102,7 +102,33 @@ pub fn locate(
     if ends.to == Wanted::Host {
         to = host_beside(allocations, &from, six);
     }
+    for (wanted, place, other) in [(&ends.from, &from, &to), (&ends.to, &to, &from)] {
+        if let (Wanted::Address(_), Place::Outside { address }) = (wanted, place) {
+            not_behind_a_tunnel(allocations, *address, other)?;
+        }
+    }
     Ok((from, to))
+}
+
+/// What is behind the peers of a network is not known here, and rules do not name it.
+fn not_behind_a_tunnel(
+    allocations: &Allocations,
+    address: IpAddr,
+    other: &Place,
+) -> Result<(), NoSuchPlace> {
+    let Place::Machine(machine) = other else {
+        return Ok(());
+    };
+    let tenant = allocations.tenants.get(&machine.tenant);
+    let network = tenant.and_then(|tenant| tenant.networks.get(&machine.network));
+    match network.and_then(NetworkAllocation::tunnel) {
+        Some(tunnel) => Err(NoSuchPlace(format!(
+            "{address} may be behind `{tunnel}`, and who is there is not followed: ask for `outside`, or see \
+             `bbctl network show {}` for what rules counted",
+            machine.tenant
+        ))),
+        None => Ok(()),
+    }
 }
 
 fn host_beside(allocations: &Allocations, other: &Place, six: bool) -> Place {

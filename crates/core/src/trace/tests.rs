@@ -330,3 +330,56 @@ fn private_networks_and_routing_domains() {
         }
     }
 }
+
+#[test]
+fn segments_are_of_no_concern_and_peers_are_not_followed() {
+    use crate::model::{Auto, NetworkDetails};
+    let mut shop = tenant("shop", &["web", "db"]);
+    shop.networks[0].mode = NetworkMode::Vxlan;
+    shop.networks[0].details = NetworkDetails::Vxlan {
+        vni: Auto::Auto,
+        group: None,
+        remotes: vec!["192.0.2.1".parse().unwrap()],
+        parent: None,
+        mtu: None,
+    };
+    let mut office = network("office");
+    office.mode = NetworkMode::Wireguard;
+    office.details = NetworkDetails::Wireguard {
+        listen_port: Auto::Auto,
+        peers: Vec::new(),
+        mtu: None,
+    };
+    shop.networks.push(office);
+    let mut far = crate::sample::workload("far");
+    far.attachments = vec![attachment("office")];
+    shop.workloads.push(far);
+    let case = Case::of(&[shop]);
+    let asked = |from: &str, to: &str| {
+        let ends = Ends {
+            tenant: name("shop"),
+            from: from.parse().unwrap(),
+            to: to.parse().unwrap(),
+            ipv6: false,
+        };
+        locate(&case.rules, &case.allocations, &ends)
+    };
+    // A packet to the port of segments is of none of them: the usual rules decide.
+    let to_host = asked("web", "host").unwrap();
+    let made = trace(
+        &case.rules,
+        &case.allocations,
+        to_host,
+        Transport::Udp,
+        Some(4789),
+    );
+    let decided = made.unwrap().decided.unwrap();
+    assert_eq!(decided.rule, "the host is not the tenant's");
+    assert_eq!(case.says("web", "db", 80).0, Verdict::Accept);
+
+    let refused = asked("far", "203.0.113.9").unwrap_err().to_string();
+    assert!(refused.contains("wg-shop-office"), "{refused}");
+    assert!(asked("203.0.113.9", "far").is_err());
+    assert!(asked("far", "outside").is_ok());
+    assert!(asked("web", "203.0.113.9").is_ok());
+}
