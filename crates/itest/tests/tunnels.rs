@@ -133,7 +133,9 @@ impl<'a> End<'a> {
     /// The tenant goes from the registry, and with it everything of it.
     fn leave(&self) {
         self.register(&[]);
-        self.host.wait_sh("! ip -o link show group 48059 | grep .");
+        self.host.wait_sh(
+            "! ip -o link show group 48059 | grep . && ! ls /var/lib/bitbuilder/wireguard | grep .",
+        );
         let left = self.host.sh(
             "ip -o link show type wireguard; ip -o link show type vxlan; ip -o link show type bridge
             ip rule show | grep -v 'lookup \\(local\\|main\\|default\\)' || true
