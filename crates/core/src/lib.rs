@@ -28,6 +28,7 @@ pub mod drift;
 pub mod finding;
 pub mod lint;
 pub mod model;
+pub mod nftables;
 pub mod notify;
 pub mod plan;
 pub mod render;

@@ -2,15 +2,15 @@
 //! are brought into one form before they are compared.
 
 use super::{How, Item, Remedy, What};
+use crate::nftables;
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Tables of ours, by family and name; their content in one form, a line per chain, set and rule.
+/// Parts of our tables, by family and tenant: their content in one form, a line per chain, set, key and rule. What all
+/// tenants share is nobody's, `""`.
 pub type Tables = BTreeMap<(String, String), Vec<String>>;
 
-/// How every name of a table of ours begins.
-const PREFIX: &str = "bb-";
 /// nft's burst of a limit that says none, and that nft says all the same.
 const BURST: u64 = 5;
 /// Most differing lines that an item names.
@@ -28,20 +28,24 @@ pub fn tables(listing: &[u8]) -> serde_json::Result<Tables> {
     Ok(collect(objects.into_iter()))
 }
 
-/// The tables that a rendered ruleset makes; none of one that is damaged.
+/// What a rendered ruleset makes, and what it shares with others; nothing of its own when it is damaged.
 pub fn rendered(ruleset: &[u8]) -> Tables {
     let ruleset: Value = serde_json::from_slice(ruleset).unwrap_or_default();
     let commands = ruleset["nftables"].as_array().cloned().unwrap_or_default();
-    collect(commands.into_iter().filter_map(|mut command| {
+    let commands = nftables::shared().iter().cloned().chain(commands);
+    collect(commands.filter_map(|mut command| {
         let added = command.get_mut("add")?;
         Some(added.take())
     }))
 }
 
-/// Differences of the tenant's tables; `found` are all tables of the host.
+/// Differences of the tenant's parts of the tables; `found` are all parts.
 pub fn rules(expected: &Tables, found: &Tables) -> Vec<Item> {
     let differs = |(table, wanted): (&(String, String), &Vec<String>)| {
-        let subject = format!("{} {}", table.0, table.1);
+        let subject = match table.1.as_str() {
+            "" => format!("{} {}", table.0, nftables::TABLE),
+            tenant => format!("{} {} {tenant}/*", table.0, nftables::TABLE),
+        };
         let item = |how, expected: String, seen: String| Item {
             what: What::Rules,
             how,
@@ -100,7 +104,7 @@ struct Content {
 }
 
 fn collect(objects: impl Iterator<Item = Value>) -> Tables {
-    let mut tables: BTreeMap<(String, String), Content> = BTreeMap::new();
+    let mut parts: BTreeMap<(String, String), Content> = BTreeMap::new();
     for object in objects {
         let Value::Object(object) = object else {
             continue;
@@ -115,36 +119,64 @@ fn collect(objects: impl Iterator<Item = Value>) -> Tables {
         };
         let family = take("family");
         let table = take(if kind == "table" { "name" } else { "table" });
-        if !table.starts_with(PREFIX) {
+        if table != nftables::TABLE {
             continue;
         }
-        let content = tables.entry((family, table)).or_default();
+        let name = take(if kind == "rule" { "chain" } else { "name" });
+        let owner = nftables::owner(&name).map_or("", |(owner, _)| owner);
+        let part = (family.clone(), owner.to_owned());
         match kind.as_str() {
             "table" => {}
             "rule" => {
-                let chain = take("chain");
                 let rule = text(object, normal_rule);
-                let line = format!("rule of {chain} {rule}");
-                content.rules.entry(chain).or_default().push(line);
+                let line = format!("rule of {name} {rule}");
+                let content = parts.entry(part).or_default();
+                content.rules.entry(name).or_default().push(line);
             }
             _ => {
-                let name = take("name");
-                let set = text(object, normal_set);
-                content.declared.insert(format!("{kind} {name} {set}"));
+                if let Some(Value::Array(pairs)) = keys_of(&kind, &mut object) {
+                    keys(&family, &name, pairs, &mut parts);
+                }
+                if kind != "element" {
+                    let rest = text(object, normal_set);
+                    let content = parts.entry(part).or_default();
+                    content.declared.insert(format!("{kind} {name} {rest}"));
+                }
             }
         }
     }
-    tables
+    parts
         .into_iter()
-        .map(|(table, content)| {
+        .map(|(part, content)| {
             // Chains are independent of each other; within one the order counts.
             let lines = content
                 .declared
                 .into_iter()
                 .chain(content.rules.into_values().flatten());
-            (table, lines.collect())
+            (part, lines.collect())
         })
         .collect()
+}
+
+/// The keys that a map leads to chains: of all tenants.
+fn keys_of(kind: &str, object: &mut Map<String, Value>) -> Option<Value> {
+    matches!(kind, "map" | "element").then(|| object.remove("elem"))?
+}
+
+/// Each key is of the tenant to whose chain it leads.
+fn keys(
+    family: &str,
+    map: &str,
+    pairs: Vec<Value>,
+    parts: &mut BTreeMap<(String, String), Content>,
+) {
+    for mut pair in pairs {
+        pair.sort_all_objects();
+        let target = pair[1]["goto"]["target"].as_str().and_then(nftables::owner);
+        let owner = target.map_or("", |(owner, _)| owner).to_owned();
+        let content = parts.entry((family.to_owned(), owner)).or_default();
+        content.declared.insert(format!("key of {map} {pair}"));
+    }
 }
 
 /// `object` in one form, as text. nft lists the keys of an object in another order each time; `normal` sorts by what
@@ -159,6 +191,10 @@ fn text(object: Map<String, Value>, normal: fn(&mut Value)) -> String {
 
 /// Elements of a named set have no order.
 fn normal_set(set: &mut Value) {
+    // A type that has no name is said by an expression, and listed as a number by some versions of nft.
+    if set["type"].is_object() {
+        set["type"] = "integer".into();
+    }
     if let Some(Value::Array(elements)) = set.get_mut("elem") {
         elements.sort_by_key(Value::to_string);
     }

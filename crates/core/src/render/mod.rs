@@ -25,7 +25,6 @@ mod wireguard;
 
 pub use health::HealthCheck;
 pub(crate) use names::TENANT_LINK_GROUP;
-pub(crate) use ruleset::NOT_OURS;
 pub(crate) use scene::{join, modified_eui64};
 
 use crate::allocate::TenantAllocation;

@@ -44,6 +44,10 @@ pub(super) fn judge(table: &Table, rule: &Rule, facts: &Facts) -> Result<Effect,
             "reject" => Effect::Reject,
             "return" => Effect::Return,
             "masquerade" => Effect::Masquerade,
+            "vmap" => match look_up(table, value, facts).map_err(|()| unknown())? {
+                Some(chain) => Effect::Enter(chain, false),
+                None => return Ok(Effect::None),
+            },
             "jump" => Effect::Enter(target().ok_or_else(unknown)?, true),
             "goto" => Effect::Enter(target().ok_or_else(unknown)?, false),
             "dnat" => dnat(value).ok_or_else(unknown)?,
@@ -51,6 +55,20 @@ pub(super) fn judge(table: &Table, rule: &Rule, facts: &Facts) -> Result<Effect,
         };
     }
     Ok(effect)
+}
+
+/// The chain to which a map of verdicts sends the packet.
+fn look_up(table: &Table, value: &Value, facts: &Facts) -> Result<Option<String>, ()> {
+    let map = value["data"]
+        .as_str()
+        .and_then(|name| name.strip_prefix('@'));
+    let pairs = table.sets.get(map.ok_or(())?).ok_or(())?;
+    let Some(key) = facts.value(&value["key"])? else {
+        return Ok(None);
+    };
+    let found = pairs.iter().find(|pair| is(&key, &pair[0]));
+    let chain = |pair: &Value| pair[1]["goto"]["target"].as_str().map(str::to_owned);
+    found.map(|pair| chain(pair).ok_or(())).transpose()
 }
 
 fn dnat(value: &Value) -> Option<Effect> {

@@ -2,13 +2,25 @@
 
 use super::TraceError;
 use crate::model::Name;
+use crate::nftables;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// The tables of some tenants.
-#[derive(Debug, Default)]
+/// The tables that tenants share, with the parts of some.
+#[derive(Debug)]
 pub struct Rules {
     pub(super) tables: Vec<Table>,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        let mut rules = Self { tables: Vec::new() };
+        for command in nftables::shared() {
+            // Of what is not added nothing is there yet.
+            command.get("add").and_then(|added| rules.one(added));
+        }
+        rules
+    }
 }
 
 /// A table.
@@ -79,6 +91,14 @@ impl Rules {
                 let elements = body["elem"].as_array().cloned().unwrap_or_default();
                 table.sets.insert(text("name")?, elements);
             }
+            "element" => {
+                let elements = body["elem"].as_array()?.iter().cloned();
+                table
+                    .sets
+                    .entry(text("name")?)
+                    .or_default()
+                    .extend(elements);
+            }
             "chain" => {
                 let hook = text("hook").map(|name| Hook {
                     name,
@@ -121,16 +141,25 @@ impl Rules {
     pub fn knows_port(&self, link: &str) -> bool {
         ["bridge", "inet"]
             .iter()
-            .any(|family| self.knows(family, "ports", link))
+            .any(|family| self.leads(family, "antispoof", link))
     }
 
-    /// Whether a set of this name in a table of `family` holds `element`: `links` and `nat` of `inet` hold links of networks,
-    /// `ports` of `bridge` those of workloads.
-    pub fn knows(&self, family: &str, set: &str, element: &str) -> bool {
+    /// Whether `link` is one of a tenant's networks.
+    pub fn knows_link(&self, link: &str) -> bool {
+        self.leads("inet", "from", link)
+    }
+
+    /// Whether what comes from `link` may go outside.
+    pub fn knows_nat(&self, link: &str) -> bool {
+        self.leads("inet", "srcnat", link)
+    }
+
+    /// Whether a map of verdicts of `family` sends packets of `link` to somebody's chain.
+    fn leads(&self, family: &str, map: &str, link: &str) -> bool {
         self.tables
             .iter()
             .filter(|table| table.family == family)
-            .filter_map(|table| table.sets.get(set))
-            .any(|elements| elements.iter().any(|one| one == element))
+            .filter_map(|table| table.sets.get(map))
+            .any(|pairs| pairs.iter().any(|pair| pair[0] == link))
     }
 }

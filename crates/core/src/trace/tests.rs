@@ -237,11 +237,11 @@ fn what_is_not_understood_is_not_guessed() {
 #[test]
 fn what_fits_in_several_ways_is_one_rule() {
     let rule = |comment: &str, packets: u64| {
-        serde_json::json!({"rule": {"family": "inet", "table": "bb-shop", "chain": "rules", "comment": comment,
+        serde_json::json!({"rule": {"family": "inet", "table": "bitbuilder", "chain": "shop/rules", "comment": comment,
             "expr": [{"counter": {"packets": packets, "bytes": packets * 60}}, {"drop": null}]}})
     };
     let mut other = rule("a.yaml:1", 100);
-    other["rule"]["table"] = "bb-other".into();
+    other["rule"]["chain"] = "other/rules".into();
     let listing = serde_json::json!({"nftables": [
         {"metainfo": {}}, rule("a.yaml:1", 1), rule("a.yaml:4", 0), rule("a.yaml:1", 2), other,
     ]});

@@ -5,7 +5,6 @@ use super::judge::{Effect, judge};
 use super::rules::{Rules, Table};
 use super::{Action, Place, Step, Trace, TraceError, Transport, Verdict, origin};
 use crate::allocate::Allocations;
-use crate::render::NOT_OURS;
 use std::net::IpAddr;
 
 /// How deep chains may enter each other, as in the kernel.
@@ -161,9 +160,6 @@ impl Way<'_> {
                 expression: expression.to_string(),
             })?;
             let mut met = |action| {
-                if rule.comment == NOT_OURS {
-                    return;
-                }
                 self.steps.push(Step {
                     family: table.family.clone(),
                     table: table.name.clone(),

@@ -691,28 +691,48 @@ fn links_and_addresses_are_there_once() {
 fn packet_rules_are_about_own_packets() {
     let rule = |family: &str, chain: &str, expr: &str| {
         format!(
-            r#"{{"add":{{"rule":{{"family":"{family}","table":"bb-shop","chain":"{chain}","expr":{expr}}}}}}}"#
+            r#"{{"add":{{"rule":{{"family":"{family}","table":"bitbuilder","chain":"shop/{chain}","expr":{expr}}}}}}}"#
+        )
+    };
+    let element = |verb: &str, map: &str, element: &str| {
+        format!(
+            r#"{{"{verb}":{{"element":{{"family":"inet","table":"bitbuilder","name":"{map}","elem":[{element}]}}}}}}"#
         )
     };
     let more = [
         r#"{"flush":{"ruleset":null}}"#.to_owned(),
-        r#"{"delete":{"table":{"family":"inet","name":"bb-other"}}}"#.into(),
-        r#"{"add":{"table":{"family":"ip","name":"bb-shop"}}}"#.into(),
+        r#"{"delete":{"table":{"family":"inet","name":"bitbuilder"}}}"#.into(),
         r#"{"add":{"table":{"family":"inet","name":"filter"}}}"#.into(),
-        r#"{"delete":{"table":{"family":"inet","name":"bb-shop"}}}"#.into(),
-        r#"{"add":{"chain":{"family":"inet","table":"bb-shop","name":"x","type":"filter","hook":"input","prio":-500,"policy":"drop"}}}"#.into(),
-        r#"{"add":{"chain":{"family":"inet","table":"bb-shop","name":"x","type":"filter","hook":"input","prio":-500,"policy":"accept"}}}"#.into(),
-        r#"{"add":{"chain":{"family":"inet","table":"bb-shop","name":"x"}}}"#.into(),
-        r#"{"add":{"set":{"family":"inet","table":"bb-shop","name":"x","type":"ifname","elem":["eth0"]}}}"#.into(),
-        r#"{"add":{"set":{"family":"bridge","table":"bb-shop","name":"x","type":"ifname","elem":["eth0"]}}}"#.into(),
-        r#"{"add":{"rule":{"family":"inet","table":"bb-shop","chain":"rules","handle":1,"expr":[]}}}"#.into(),
+        r#"{"flush":{"chain":{"family":"inet","table":"bitbuilder","name":"input"}}}"#.into(),
+        r#"{"flush":{"chain":{"family":"inet","table":"bitbuilder","name":"other/input"}}}"#.into(),
+        r#"{"flush":{"chain":{"family":"inet","table":"bitbuilder","name":"shop/input"}}}"#.into(),
+        r#"{"destroy":{"set":{"family":"inet","table":"bitbuilder","name":"other/links"}}}"#.into(),
+        r#"{"destroy":{"set":{"family":"inet","table":"bitbuilder","name":"shop/links"}}}"#.into(),
+        r#"{"add":{"chain":{"family":"inet","table":"bitbuilder","name":"shop/x","type":"filter","hook":"input","prio":-500,"policy":"accept"}}}"#.into(),
+        r#"{"add":{"chain":{"family":"inet","table":"bitbuilder","name":"shop/x"}}}"#.into(),
+        r#"{"add":{"chain":{"family":"inet","table":"bitbuilder","name":"other/x"}}}"#.into(),
+        r#"{"add":{"set":{"family":"inet","table":"bitbuilder","name":"shop/x","type":"ifname","elem":["eth0"]}}}"#.into(),
+        r#"{"add":{"set":{"family":"bridge","table":"bitbuilder","name":"shop/x","type":"ifname","elem":["eth0"]}}}"#.into(),
+        r#"{"add":{"rule":{"family":"inet","table":"bitbuilder","chain":"shop/rules","handle":1,"expr":[]}}}"#.into(),
+        r#"{"add":{"rule":{"family":"inet","table":"bitbuilder","chain":"input","expr":[{"drop":null}]}}}"#.into(),
+        r#"{"add":{"rule":{"family":"inet","table":"bitbuilder","chain":"other/rules","expr":[{"drop":null}]}}}"#.into(),
+        element("add", "output", r#"["eth0",{"goto":{"target":"shop/output"}}]"#),
+        element("add", "marks", r#"[7,{"goto":{"target":"shop/marks"}}]"#),
+        element("add", "output", r#"["br-shop",{"goto":{"target":"shop/rules"}}]"#),
+        element("add", "output", r#"["br-shop",{"goto":{"target":"other/output"}}]"#),
+        element("add", "output", r#"["br-shop",{"accept":null}]"#),
+        element("destroy", "output", r#""br-other""#),
+        element("delete", "input", r#""br-shop""#),
         rule("inet", "input", r#"[{"accept":null}]"#),
-        rule("inet", "forward", r#"[{"drop":null}]"#),
+        rule("inet", "from", r#"[{"drop":null}]"#),
+        rule("inet", "to", r#"[{"accept":null}]"#),
         rule("inet", "inbound", r#"[{"accept":null}]"#),
         rule("inet", "between", r#"[{"accept":null}]"#),
         rule("inet", "output", r#"[{"drop":null}]"#),
         rule("inet", "rules", r#"[{"dnat":{"addr":"10.0.0.1"}}]"#),
-        rule("inet", "rules", r#"[{"jump":{"target":"inbound"}}]"#),
+        rule("inet", "rules", r#"[{"jump":{"target":"shop/inbound"}}]"#),
+        rule("inet", "rules", r#"[{"jump":{"target":"other/rules"}}]"#),
+        rule("inet", "rules", r#"[{"vmap":{"key":{"meta":{"key":"iifname"}},"data":"@input"}}]"#),
         rule("inet", "rules", r#"[{"mangle":{"key":{"meta":{"key":"mark"}},"value":1}}]"#),
         rule("inet", "rules", r#"[{"log":{"prefix":"sshd: "}}]"#),
         rule("inet", "rules", r#"[{"log":{"prefix":"bb-shop web.yaml:1: ","group":5}}]"#),
@@ -729,8 +749,8 @@ fn packet_rules_are_about_own_packets() {
     }
     for (from, to) in [
         (
-            r#""right":"@links"}},{"accept":null}"#,
-            r#""right":"@nat"}},{"accept":null}"#,
+            r#""right":"@shop/links"}},{"accept":null}"#,
+            r#""right":"@shop/nat"}},{"accept":null}"#,
         ),
         (
             r#""elem":["br-shop","br-shop-1"]"#,
@@ -738,8 +758,16 @@ fn packet_rules_are_about_own_packets() {
         ),
         (r#""elem":["br-shop","br-shop-1"]"#, r#""elem":["br-shop"]"#),
         (
-            r#""elem":["v1-db-0","v1-web-0","v1-web-1"]"#,
-            r#""elem":["v1-db-0","v1-web-0"]"#,
+            r#"["v1-web-1",{"goto":{"target":"shop/antispoof"}}]"#,
+            r#"["v2-web-1",{"goto":{"target":"shop/antispoof"}}]"#,
+        ),
+        (
+            r#"["br-shop",{"goto":{"target":"shop/from"}}]"#,
+            r#"["br-blog",{"goto":{"target":"shop/from"}}]"#,
+        ),
+        (
+            r#""name":"from","elem":["br-shop","br-shop-1"]"#,
+            r#""name":"from","elem":["br-shop","br-blog"]"#,
         ),
         (
             r#""v1-db-0","02:bb:00:01:00:02""#,
@@ -756,10 +784,10 @@ fn packet_rules_are_about_own_packets() {
         ),
         (r#""right":8080}"#, r#""right":22}"#),
         (r#"["tcp",8080,"#, r#"["tcp",22,"#),
-        (r#""target":"closed""#, r#""target":"rules""#),
+        (r#""target":"shop/closed""#, r#""target":"shop/rules""#),
         (
-            r#""name":"peers","#,
-            r#""name":"peers","elem":[{"concat":["br-shop","br-blog"]}],"#,
+            r#""name":"shop/peers","type":"#,
+            r#""name":"shop/peers","elem":[{"concat":["br-shop","br-blog"]}],"type":"#,
         ),
         (
             r#""addr":"172.20.16.3","port":80"#,
@@ -770,7 +798,7 @@ fn packet_rules_are_about_own_packets() {
             r#"{"addr":"0.0.0.0","len":0}"#,
         ),
         (
-            r#"{"delete":{"table":{"family":"inet","name":"bb-shop"}}},"#,
+            r#"{"flush":{"chain":{"family":"inet","table":"bitbuilder","name":"shop/input"}}},"#,
             "",
         ),
     ] {

@@ -58,14 +58,14 @@ fn another_vlan_or_trunk_is_refused() {
 fn an_uplink_without_its_rules_is_refused() {
     let path = "nftables/ruleset.json";
     for (from, to) in [
-        ("@own-macs", "@own-ipv4"),
+        ("@shop/own-macs", "@shop/own-ipv4"),
         (
-            r#""name":"uplinks","type":"ifname","elem":["vl-shop-legacy"]"#,
-            r#""name":"uplinks","type":"ifname""#,
+            r#"["vl-shop-legacy",{"goto":{"target":"shop/uplink"}}]"#,
+            r#"["eno1",{"goto":{"target":"shop/uplink"}}]"#,
         ),
         (
-            r#""name":"host-routed","type":"ifname","elem":["vl-shop-legacy"]"#,
-            r#""name":"host-routed","type":"ifname""#,
+            r#""name":"shop/host-routed","type":"ifname","elem":["vl-shop-legacy"]"#,
+            r#""name":"shop/host-routed","type":"ifname""#,
         ),
         (
             "nd-redirect\"]}}},{\"counter\":null},{\"drop\":null}]",
@@ -111,8 +111,8 @@ fn marks_of_another_domain_are_refused() {
             r#"{"ct":{"key":"mark"}},"value":0}},{"mangle""#,
         ),
         (
-            r#","chain":"dstnat","expr""#,
-            r#","chain":"dstnat-host","expr""#,
+            r#","chain":"shop/dstnat","expr""#,
+            r#","chain":"shop/dstnat-host","expr""#,
         ),
     ] {
         refused(vrf(), path, from, to, "packet-rule");
@@ -147,16 +147,16 @@ fn a_private_link_without_its_rules_is_refused() {
     let path = "nftables/ruleset.json";
     for (from, to) in [
         (
-            r#""@macs"}},{"counter":null},{"drop":null}"#,
-            r#""@macs"}},{"accept":null}"#,
+            r#""@shop/macs"}},{"counter":null},{"drop":null}"#,
+            r#""@shop/macs"}},{"accept":null}"#,
         ),
         (
-            r#""name":"ports","type":"ifname","elem":["#,
-            r#""name":"ports","type":"ifname","elem":["eno1","#,
+            r#"["v-shop-web",{"goto":{"target":"shop/antispoof"}}]"#,
+            r#"["eno1",{"goto":{"target":"shop/antispoof"}}]"#,
         ),
         (
-            r#""name":"links","type":"ifname","elem":["v-shop-web""#,
-            r#""name":"links","type":"ifname","elem":["v-other""#,
+            r#""name":"shop/links","type":"ifname","elem":["v-shop-web""#,
+            r#""name":"shop/links","type":"ifname","elem":["v-other""#,
         ),
     ] {
         refused(private(), path, from, to, "packet-rule");

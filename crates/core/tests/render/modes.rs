@@ -39,7 +39,7 @@ fn a_router_of_the_vlan_is_the_way_out_and_the_host_is_none() {
     assert!(!inside.contains("default via fd"), "{inside}");
     let rules = text(&made, "nftables/ruleset.json");
     // Machines may hear it.
-    assert!(rules.contains(r#""name":"host-routed","type":"ifname"}"#));
+    assert!(rules.contains(r#""name":"shop/host-routed","type":"ifname"}"#));
 }
 
 #[test]

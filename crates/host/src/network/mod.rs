@@ -12,6 +12,7 @@ use crate::host::{Host, HostError};
 use crate::paths::HostRoot;
 use crate::wireguard;
 use bitbuilder_core::model::Name;
+use bitbuilder_core::nftables::{self, Object};
 use placed::Placed;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -36,7 +37,8 @@ pub fn load(host: &dyn Host, id: &Name) -> Result<(), HostError> {
     // in place without networkd knowing are seen to be unsettled.
     before.union(&after).unsettled().write(host.root(), id)?;
     if let Some(ruleset) = &ruleset {
-        host.apply_ruleset(ruleset)?;
+        let damaged = |error: serde_json::Error| HostError::damaged(&generation, error.to_string());
+        host.apply_ruleset(&nftables::transaction(ruleset).map_err(damaged)?)?;
     }
     let placed = place(host, &files)?;
     let changed = !placed.is_empty() | remove_files(host, before.files.difference(&after.files))?;
@@ -49,7 +51,7 @@ pub fn load(host: &dyn Host, id: &Name) -> Result<(), HostError> {
     if changed || made || !before.is_settled() || is_gone(host, &after)? {
         host.reload_network(&after.links.iter().cloned().collect::<Vec<_>>())?;
     }
-    drop_tables(host, before.tables.difference(&after.tables))?;
+    drop_rules(host, id, &(&before.rules - &after.rules))?;
     refresh_names(host, id)?;
     after.write(host.root(), id)
 }
@@ -141,7 +143,7 @@ pub fn unload(host: &dyn Host, id: &Name) -> Result<(), HostError> {
     }
     wireguard::remove_secrets(host.root(), id, &[])?;
     // Last: while a link exists, its rules do.
-    drop_tables(host, placed.tables.iter())?;
+    drop_rules(host, id, &placed.rules)?;
     Placed::forget(host.root(), id)
 }
 
@@ -176,25 +178,19 @@ fn remove_files<'a>(
     Ok(changed)
 }
 
-fn drop_tables<'a>(
-    host: &dyn Host,
-    tables: impl Iterator<Item = &'a (String, String)>,
-) -> Result<(), HostError> {
-    let mut commands = Vec::new();
-    for (family, name) in tables {
-        let table = serde_json::json!({"table": {"family": family, "name": name}});
-        // Deleting a table that is not there is an error; adding one that is there is none.
-        commands.push(serde_json::json!({"add": table}));
-        commands.push(serde_json::json!({"delete": table}));
-    }
-    if commands.is_empty() {
+/// Takes away what the tenant has no more.
+fn drop_rules(host: &dyn Host, id: &Name, gone: &BTreeSet<Object>) -> Result<(), HostError> {
+    if gone.is_empty() {
         return Ok(());
     }
-    host.apply_ruleset(
-        serde_json::json!({"nftables": commands})
-            .to_string()
-            .as_bytes(),
-    )
+    for release in nftables::releases(id, gone) {
+        match host.apply_ruleset(&release) {
+            // Another tenant has the port by now.
+            Err(HostError::Tool { message, .. }) if message.contains("File exists") => {}
+            other => other?,
+        }
+    }
+    host.apply_ruleset(&nftables::removal(gone))
 }
 
 fn plain_files(directory: &Path) -> Result<BTreeMap<String, Vec<u8>>, HostError> {

@@ -5,11 +5,12 @@ use crate::disk;
 use crate::host::HostError;
 use crate::paths::HostRoot;
 use bitbuilder_core::model::Name;
+use bitbuilder_core::nftables::{self, Object};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-/// Files, links and tables of one tenant.
+/// Files, links and packet rules of one tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Placed {
     /// Format version, 1.
@@ -24,8 +25,8 @@ pub(super) struct Placed {
     /// Public keys of WireGuard links.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) keys: BTreeMap<String, String>,
-    /// nftables tables: family and name.
-    pub(super) tables: BTreeSet<(String, String)>,
+    /// What the tenant has in the tables of packet rules.
+    pub(super) rules: BTreeSet<Object>,
     /// Somebody began to change it and did not get to the end.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     unsettled: bool,
@@ -39,7 +40,7 @@ impl Default for Placed {
             links: BTreeSet::new(),
             uplinks: BTreeMap::new(),
             keys: BTreeMap::new(),
-            tables: BTreeSet::new(),
+            rules: BTreeSet::new(),
             unsettled: false,
         }
     }
@@ -66,7 +67,7 @@ impl Placed {
                 .map(|(link, batch)| (link.clone(), String::from_utf8_lossy(batch).into_owned()))
                 .collect(),
             keys: BTreeMap::new(),
-            tables: ruleset.map(tables).unwrap_or_default(),
+            rules: ruleset.map(nftables::made).unwrap_or_default(),
             unsettled: false,
         }
     }
@@ -79,7 +80,7 @@ impl Placed {
             links: self.links.union(&other.links).cloned().collect(),
             uplinks: other.uplinks.clone(),
             keys: other.keys.clone(),
-            tables: self.tables.union(&other.tables).cloned().collect(),
+            rules: self.rules.union(&other.rules).cloned().collect(),
             unsettled: self.unsettled || other.unsettled,
         }
     }
@@ -125,20 +126,4 @@ fn netdev_name(text: &[u8]) -> Option<String> {
     text.lines()
         .find_map(|line| line.strip_prefix("Name="))
         .map(str::to_owned)
-}
-
-/// Tables that a ruleset in libnftables-json(5) adds.
-fn tables(ruleset: &[u8]) -> BTreeSet<(String, String)> {
-    let ruleset: serde_json::Value = serde_json::from_slice(ruleset).unwrap_or_default();
-    let commands = ruleset["nftables"].as_array().cloned().unwrap_or_default();
-    commands
-        .iter()
-        .map(|command| &command["add"]["table"])
-        .filter_map(|table| {
-            Some((
-                table["family"].as_str()?.to_owned(),
-                table["name"].as_str()?.to_owned(),
-            ))
-        })
-        .collect()
 }

@@ -262,11 +262,11 @@ fn network(
         all.filter_map(|(workload, machine)| Some((workload, machine.interfaces.get(name)?)))
     };
     // One without a bridge is the links of its machines.
-    let knows = |set| match own.private {
-        true => machines().any(|(_, one)| rules.knows("inet", set, &one.link)),
-        false => rules.knows("inet", set, &own.link),
+    let any_link = |knows: &dyn Fn(&str) -> bool| match own.private {
+        true => machines().any(|(_, one)| knows(&one.link)),
+        false => knows(&own.link),
     };
-    if !knows("links") {
+    if !any_link(&|link| rules.knows_link(link)) {
         return None;
     }
     let declared = documents.and_then(|documents| {
@@ -293,7 +293,7 @@ fn network(
         subnet: own.subnet,
         gateway: own.gateway(),
         ipv6: own.ipv6,
-        nat: documents.map(|_| knows("nat")),
+        nat: documents.map(|_| any_link(&|link| rules.knows_nat(link))),
         interfaces: machines()
             .filter(|(_, one)| rules.knows_port(&one.link))
             .map(interface)

@@ -9,7 +9,7 @@
 //! - Units start for real as far as files go: mounts need their directories, containers their root, links, credentials
 //!   and bridges; `tenant-network@` puts the network of the generation in place. `setup-tenant@` fails for an id that is
 //!   not in the effective registry.
-//! - Links and tables of packet rules are kept, owners of files recorded and not set: root is not needed. Somebody else
+//! - Links and packet rules are kept, owners of files recorded and not set: root is not needed. Somebody else
 //!   may change things: units with masks and drop-ins in `DIR/etc/systemd/system`, files, links, `DIR/nft/FAMILY-NAME`.
 //! - The ciphertext of a credential is its base64, under any name.
 //! - A workload with a health check is healthy at once. `BITBUILDER_SIM_UNHEALTHY=1` in its environment makes its check
@@ -36,7 +36,7 @@ mod unit;
 mod watch;
 
 pub use faults::{Call, Faults};
-pub use state::Table;
+pub use state::Part;
 
 use crate::disk;
 use crate::host::{Caller, Host, HostError, UnitState};
@@ -113,12 +113,12 @@ impl SimHost {
             .read(|state| state.links.keys().cloned().collect())
     }
 
-    /// Tables of packet rules, by `family name`.
+    /// What tenants have in the tables of packet rules, by `family tenant`; what they share is nobody's.
     ///
     /// # Errors
     /// When the machine's state cannot be read.
-    pub fn tables(&self) -> Result<BTreeMap<String, Table>, HostError> {
-        self.store.read(|state| state.tables.deref().clone())
+    pub fn rules(&self) -> Result<BTreeMap<String, Part>, HostError> {
+        self.store.read(network::rules)
     }
 
     /// What was asked for with [`Host::start_later`]: times of [`Host::uptime`], by unit. Nothing of it happens.
@@ -151,7 +151,8 @@ impl SimHost {
             state.timers.clear();
             state.links.clear();
             state.ports.clear();
-            state.tables.clear();
+            state.parts.clear();
+            state.keys.clear();
             reload(&self.root, state)
         })?;
         // A failed unit is in the state of the machine.
@@ -543,7 +544,7 @@ impl Host for SimHost {
         disk::point();
         self.store.change(|state| {
             state.rulesets += 1;
-            network::apply(&mut state.tables, json)
+            network::apply(state, json)
         })?;
         elsewhere(|| network::list(&self.root, json))
     }

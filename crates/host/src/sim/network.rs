@@ -1,12 +1,12 @@
 //! Links and packet rules of the simulated machine.
 
-use super::recorded::Recorded;
-use super::state::{State, Table};
+use super::state::{Part, State};
 use crate::disk;
 use crate::host::HostError;
 use crate::paths::HostRoot;
 use bitbuilder_core::digest::sha256_parts;
-use serde_json::Value;
+use bitbuilder_core::nftables;
+use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ffi::OsString;
 use std::fs::{self, DirEntry};
@@ -118,9 +118,8 @@ fn addresses(root: &HostRoot, link: &str) -> BTreeSet<String> {
     own.map(str::to_owned).collect()
 }
 
-/// Applies one transaction to `tables`: all of it or nothing. Knows what the renderer writes: `add` and `delete` of
-/// tables, chains, sets, maps, elements and rules.
-pub(super) fn apply(tables: &mut Recorded<Table>, json: &[u8]) -> Result<(), HostError> {
+/// Applies one transaction to the rules: all of it or nothing. Knows what we write: chains, sets, maps, rules and elements.
+pub(super) fn apply(state: &mut State, json: &[u8]) -> Result<(), HostError> {
     let refuse = |message: String| HostError::Tool {
         command: "nft -j -f -".to_owned(),
         message,
@@ -130,87 +129,227 @@ pub(super) fn apply(tables: &mut Recorded<Table>, json: &[u8]) -> Result<(), Hos
     let commands = ruleset["nftables"]
         .as_array()
         .ok_or_else(|| refuse("the ruleset has no array `nftables`".to_owned()))?;
-    let mut next = BTreeMap::new();
+    let mut next = Next {
+        state,
+        parts: BTreeMap::new(),
+        keys: BTreeMap::new(),
+    };
     for (index, command) in commands.iter().enumerate() {
-        one(tables, &mut next, command)
+        next.one(command)
             .map_err(|said| refuse(format!("{said} (command {}: {command})", index + 1)))?;
     }
-    for (key, table) in next {
-        match table {
-            Some(table) => tables.insert(key, table),
-            None => tables.remove(&key),
+    let Next { parts, keys, .. } = next;
+    for (key, part) in parts {
+        match part == Part::default() {
+            true => state.parts.remove(&key),
+            false => state.parts.insert(key, part),
+        }
+    }
+    for (key, chain) in keys {
+        match chain {
+            Some(chain) => state.keys.insert(key, chain),
+            None => state.keys.remove(&key),
         }
     }
     Ok(())
 }
 
-/// Where the tables are as nft would list them: a file for each, an object per line.
+/// A command: what is done with what kind of thing, and the thing.
+struct Command<'a> {
+    verb: &'a str,
+    kind: &'a str,
+    object: &'a Value,
+}
+
+impl<'a> Command<'a> {
+    fn of(command: &'a Value) -> Result<Self, String> {
+        let (verb, what) = only(command)?;
+        let (kind, object) = only(what)?;
+        Ok(Self { verb, kind, object })
+    }
+
+    fn text(&self, key: &str) -> &'a str {
+        self.object[key].as_str().unwrap_or_default()
+    }
+
+    /// The chain of a rule, or what a thing is called.
+    fn name(&self) -> &'a str {
+        self.text(if self.kind == "rule" { "chain" } else { "name" })
+    }
+
+    /// The part that it is about: family and owner.
+    fn part(&self) -> String {
+        let owner = nftables::owner(self.name()).map_or("", |(owner, _)| owner);
+        format!("{} {owner}", self.text("family"))
+    }
+}
+
+/// Rules as they are after a transaction.
+struct Next<'a> {
+    state: &'a State,
+    parts: BTreeMap<String, Part>,
+    /// Keys of maps with the chains to which they lead; `None` is taken away.
+    keys: BTreeMap<String, Option<String>>,
+}
+
+const MISSING: &str = "No such file or directory";
+
+impl Next<'_> {
+    fn one(&mut self, command: &Value) -> Result<(), String> {
+        let command = Command::of(command)?;
+        if command.kind == "element" {
+            return self.elements(&command);
+        }
+        let key = command.part();
+        let known = || self.state.parts.get(&key).cloned().unwrap_or_default();
+        let part = self.parts.entry(key.clone()).or_insert_with(known);
+        let name = command.name().to_owned();
+        let object = format!("{} {name}", command.kind);
+        match (command.verb, command.kind) {
+            ("add", "table") => {}
+            ("add", "chain" | "set" | "map") => {
+                let said = short(&[command.object.to_string().as_bytes()]);
+                part.objects.entry(object).or_insert(said);
+            }
+            ("add", "rule") if part.objects.contains_key(&format!("chain {name}")) => {
+                let before = part.rules.get(&name).cloned().unwrap_or_default();
+                let said = command.object.to_string();
+                let digest = short(&[before.as_bytes(), said.as_bytes()]);
+                part.rules.insert(name, digest);
+            }
+            ("flush", "chain") if part.objects.contains_key(&object) => {
+                part.rules.remove(&name);
+            }
+            ("delete" | "destroy", "chain" | "set") => {
+                part.rules.remove(&name);
+                let there = part.objects.remove(&object).is_some();
+                if command.verb == "delete" && !there {
+                    return Err(MISSING.to_owned());
+                }
+            }
+            ("add", "rule") | ("flush", "chain") => return Err(MISSING.to_owned()),
+            _ => return Err("Operation not supported".to_owned()),
+        }
+        Ok(())
+    }
+
+    fn elements(&mut self, command: &Command<'_>) -> Result<(), String> {
+        for element in command.object["elem"].as_array().into_iter().flatten() {
+            let (key, chain) = match command.verb {
+                "add" => (&element[0], element[1]["goto"]["target"].as_str()),
+                _ => (element, None),
+            };
+            let key = format!("{} {} {key}", command.text("family"), command.name());
+            let known = self.state.keys.get(&key);
+            let known = self.keys.get(&key).map_or(known, Option::as_ref);
+            match (command.verb, known) {
+                ("add", Some(known)) if Some(known.as_str()) != chain => {
+                    return Err("File exists".to_owned());
+                }
+                ("delete", None) => return Err(MISSING.to_owned()),
+                _ => {}
+            }
+            self.keys.insert(key, chain.map(str::to_owned));
+        }
+        Ok(())
+    }
+}
+
+fn short(parts: &[&[u8]]) -> String {
+    let mut digest = sha256_parts(parts.iter().copied());
+    digest.truncate(16);
+    digest
+}
+
+/// Where the rules are as nft would list them: a file for each part, an object per line.
 pub(super) fn listing(root: &HostRoot) -> PathBuf {
     root.join("/nft")
 }
 
-/// Writes down what a transaction that was applied did to tables.
+/// The parts of the tables, each with the keys that lead to its chains.
+pub(super) fn rules(state: &State) -> BTreeMap<String, Part> {
+    let mut parts = BTreeMap::clone(&state.parts);
+    for (key, chain) in state.keys.iter() {
+        let (family, rest) = key.split_once(' ').unwrap_or_default();
+        let owner = nftables::owner(chain).map_or("", |(owner, _)| owner);
+        let part = parts.entry(format!("{family} {owner}")).or_default();
+        part.objects.insert(format!("key {rest}"), chain.clone());
+    }
+    parts
+}
+
+/// All rules, as nft lists them.
+pub(super) fn ruleset(root: &HostRoot, state: &State) -> Result<Value, HostError> {
+    let mut objects: Vec<Value> = Vec::new();
+    for entry in fs::read_dir(listing(root)).into_iter().flatten() {
+        let path = entry.map_err(HostError::file(root.path()))?.path();
+        let text = fs::read_to_string(&path).map_err(HostError::file(&path))?;
+        let lines = text.lines();
+        objects.extend(lines.filter_map(|line| serde_json::from_str(line).ok()));
+    }
+    let mut maps: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+    for (key, chain) in state.keys.iter() {
+        let at = key
+            .match_indices(' ')
+            .nth(1)
+            .map_or(key.len(), |(at, _)| at);
+        let (map, key) = key.split_at(at);
+        let key: Value = serde_json::from_str(key).unwrap_or_default();
+        let pair = json!([key, {"goto": {"target": chain}}]);
+        maps.entry(map.to_owned()).or_default().push(pair);
+    }
+    for object in &mut objects {
+        if let Some(map) = object.get_mut("map") {
+            let text = |key: &str| map[key].as_str().unwrap_or_default();
+            let pairs = maps.remove(&format!("{} {}", text("family"), text("name")));
+            if let Some(pairs) = pairs {
+                map["elem"] = pairs.into();
+            }
+        }
+    }
+    Ok(json!({ "nftables": objects }))
+}
+
+/// Writes down what a transaction that was applied did to parts.
 pub(super) fn list(root: &HostRoot, json: &[u8]) -> Result<(), HostError> {
     let ruleset: Value = serde_json::from_slice(json).unwrap_or_default();
-    let mut tables: BTreeMap<PathBuf, Option<String>> = BTreeMap::new();
+    let mut parts: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+    let path = |part: &str| listing(root).join(part.trim_end().replace(' ', "-"));
     for command in ruleset["nftables"].as_array().into_iter().flatten() {
-        let (Ok((verb, what)), Ok((kind, object))) = (
-            only(command),
-            only(command).and_then(|(_, what)| only(what)),
-        ) else {
+        let Ok(command) = Command::of(command) else {
             continue;
         };
-        let of_table = if kind == "table" { "name" } else { "table" };
-        let text = |key: &str| object[key].as_str().unwrap_or_default();
-        let path = listing(root).join(format!("{}-{}", text("family"), text(of_table)));
-        let before = || fs::read_to_string(&path).ok();
-        let table = tables.entry(path.clone()).or_insert_with(before);
-        match verb {
-            "delete" => *table = None,
-            _ if kind == "table" => drop(table.get_or_insert_with(|| format!("{what}\n"))),
-            _ => table.get_or_insert_default().push_str(&format!("{what}\n")),
+        if command.kind == "element" {
+            continue;
+        }
+        let part = command.part();
+        let before = || fs::read_to_string(path(&part)).unwrap_or_default();
+        let read = |text: String| {
+            text.lines()
+                .filter_map(|line| serde_json::from_str(line).ok())
+                .collect()
+        };
+        let lines = parts.entry(part.clone()).or_insert_with(|| read(before()));
+        let (kind, name) = (command.kind, command.name());
+        let is = |line: &Value, kind: &str, key: &str| line[kind][key] == name;
+        match command.verb {
+            "add" if kind != "rule" && lines.iter().any(|line| is(line, kind, "name")) => {}
+            "add" => lines.push(json!({ kind: command.object })),
+            "flush" => lines.retain(|line| !is(line, "rule", "chain")),
+            _ => lines.retain(|line| {
+                !is(line, kind, "name") && !(kind == "chain" && is(line, "rule", "chain"))
+            }),
         }
     }
     let directory = listing(root);
     fs::create_dir_all(&directory).map_err(HostError::file(&directory))?;
-    for (path, table) in tables {
-        match table {
-            Some(lines) => fs::write(&path, lines).map_err(HostError::file(&path))?,
-            None => disk::remove_file(&path).map(drop)?,
+    for (part, lines) in parts {
+        let path = path(&part);
+        let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        match text.is_empty() {
+            true => drop(disk::remove_file(&path)?),
+            false => fs::write(&path, text).map_err(HostError::file(&path))?,
         }
-    }
-    Ok(())
-}
-
-/// Tables that a transaction is about, as they are after it; `None` is deleted.
-type Next = BTreeMap<String, Option<Table>>;
-
-fn one(tables: &Recorded<Table>, next: &mut Next, command: &Value) -> Result<(), String> {
-    const MISSING: &str = "No such file or directory";
-    let (verb, what) = only(command)?;
-    let (kind, object) = only(what)?;
-    let text = |key: &str| object[key].as_str().unwrap_or_default();
-    let of_table = if kind == "table" { "name" } else { "table" };
-    let key = format!("{} {}", text("family"), text(of_table));
-    let before = || tables.get(&key).cloned();
-    let entry = next.entry(key.clone()).or_insert_with(before);
-    match (verb, kind) {
-        ("add", "table") => drop(entry.get_or_insert_default()),
-        ("delete", "table") => drop(entry.take().ok_or(MISSING)?),
-        ("add", _) => {
-            let table = entry.as_mut().ok_or(MISSING)?;
-            let said = command.to_string();
-            table.digest = sha256_parts([table.digest.as_bytes(), said.as_bytes()]);
-            match kind {
-                "chain" => drop(table.chains.insert(text("name").to_owned())),
-                "set" | "map" => drop(table.sets.insert(text("name").to_owned())),
-                "rule" if table.chains.contains(text("chain")) => table.rules += 1,
-                "element" if table.sets.contains(text("name")) => {}
-                "rule" | "element" => return Err(MISSING.to_owned()),
-                _ => return Err("Operation not supported".to_owned()),
-            }
-        }
-        _ => return Err("Operation not supported".to_owned()),
     }
     Ok(())
 }

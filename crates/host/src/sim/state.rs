@@ -8,7 +8,7 @@ use crate::disk;
 use crate::host::{HostError, UnitState};
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::MetadataExt;
@@ -44,8 +44,10 @@ pub(super) struct State {
     pub(super) links: Recorded<BTreeSet<String>>,
     /// Host ends of workloads' links, and the bridge that each is a port of.
     pub(super) ports: Recorded<String>,
-    /// nftables tables by `family name`.
-    pub(super) tables: Recorded<Table>,
+    /// Parts of the tables of packet rules, by `family owner`.
+    pub(super) parts: Recorded<Part>,
+    /// Keys of their maps, by `family map key`, with the chains to which they lead.
+    pub(super) keys: Recorded<String>,
     /// Owners that were given to files, by path below the root.
     pub(super) owners: Recorded<u32>,
 }
@@ -75,22 +77,20 @@ struct Line {
     #[serde(default, skip_serializing_if = "Delta::is_empty")]
     ports: Delta<String>,
     #[serde(default, skip_serializing_if = "Delta::is_empty")]
-    tables: Delta<Table>,
+    parts: Delta<Part>,
+    #[serde(default, skip_serializing_if = "Delta::is_empty")]
+    keys: Delta<String>,
     #[serde(default, skip_serializing_if = "Delta::is_empty")]
     owners: Delta<u32>,
 }
 
-/// A table of packet rules.
+/// What one tenant has in a table of packet rules, or what all share.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Table {
-    /// Its chains.
-    pub chains: BTreeSet<String>,
-    /// Its sets and maps.
-    pub sets: BTreeSet<String>,
-    /// How many rules it has.
-    pub rules: usize,
-    /// SHA-256 over everything in it, in order.
-    pub digest: String,
+pub struct Part {
+    /// Chains, sets and maps, each with a digest of what it is.
+    pub objects: BTreeMap<String, String>,
+    /// Chains that have rules, each with a digest of them in their order.
+    pub rules: BTreeMap<String, String>,
 }
 
 impl Default for State {
@@ -106,7 +106,8 @@ impl Default for State {
             timers: Recorded::default(),
             links: Recorded::default(),
             ports: Recorded::default(),
-            tables: Recorded::default(),
+            parts: Recorded::default(),
+            keys: Recorded::default(),
             owners: Recorded::default(),
         }
     }
@@ -126,7 +127,8 @@ impl State {
             timers: self.timers.take_changes(),
             links: self.links.take_changes(),
             ports: self.ports.take_changes(),
-            tables: self.tables.take_changes(),
+            parts: self.parts.take_changes(),
+            keys: self.keys.take_changes(),
             owners: self.owners.take_changes(),
         }
     }
@@ -144,7 +146,8 @@ impl State {
             timers: self.timers.whole(),
             links: self.links.whole(),
             ports: self.ports.whole(),
-            tables: self.tables.whole(),
+            parts: self.parts.whole(),
+            keys: self.keys.whole(),
             owners: self.owners.whole(),
         }
     }
@@ -160,7 +163,8 @@ impl State {
         self.timers.merge(line.timers);
         self.links.merge(line.links);
         self.ports.merge(line.ports);
-        self.tables.merge(line.tables);
+        self.parts.merge(line.parts);
+        self.keys.merge(line.keys);
         self.owners.merge(line.owners);
     }
 }

@@ -1,7 +1,7 @@
-use super::recorded::Recorded;
 use super::unit::{Unit, words};
-use super::{SimHost, matches, network};
+use super::{SimHost, matches};
 use crate::host::Host;
+use serde_json::{Value, json};
 use std::fs;
 
 fn unit(name: &str, text: &str) -> Unit {
@@ -124,22 +124,49 @@ fn invocations_and_time_are_the_same_each_time() {
 
 #[test]
 fn rules_are_applied_whole_or_not_at_all() {
-    let mut tables = Recorded::default();
-    let table = r#"{"add":{"table":{"family":"inet","name":"t"}}}"#;
-    let chain = r#"{"add":{"chain":{"family":"inet","table":"t","name":"c"}}}"#;
-    let rule = r#"{"add":{"rule":{"family":"inet","table":"t","chain":"c","expr":[]}}}"#;
-    let delete = r#"{"delete":{"table":{"family":"inet","name":"t"}}}"#;
-    let mut apply = |commands: &[&str]| {
+    let (_dir, host) = host();
+    let chain = r#"{"add":{"chain":{"family":"inet","table":"t","name":"a/c"}}}"#;
+    let rule = r#"{"add":{"rule":{"family":"inet","table":"t","chain":"a/c","expr":[]}}}"#;
+    let delete = r#"{"delete":{"chain":{"family":"inet","table":"t","name":"a/c"}}}"#;
+    let apply = |commands: &[&str]| {
         let json = format!("{{\"nftables\":[{}]}}", commands.join(","));
-        let result = network::apply(&mut tables, json.as_bytes());
-        (result.map_err(|error| error.to_string()), tables.len())
+        let result = host.apply_ruleset(json.as_bytes());
+        let parts = host.rules().unwrap().len();
+        (result.map_err(|error| error.to_string()), parts)
     };
-    let (error, count) = apply(&[table, rule]);
-    assert!(error.unwrap_err().contains("command 2"));
+    let (error, count) = apply(&[rule, chain]);
+    assert!(error.unwrap_err().contains("command 1"));
     assert_eq!(count, 0);
-    assert_eq!(apply(&[table, chain, rule]), (Ok(()), 1));
+    assert_eq!(apply(&[chain, rule]), (Ok(()), 1));
     assert!(apply(&[delete, delete]).0.is_err());
     assert_eq!(apply(&[delete]), (Ok(()), 0));
+}
+
+#[test]
+fn a_key_leads_to_one_chain() {
+    let (_dir, host) = host();
+    let key = |tenant: &str| json!([8080, {"goto": {"target": format!("{tenant}/dstnat")}}]);
+    let element = |verb: &str, element: Value| {
+        let element = json!({"family": "inet", "table": "t", "name": "dstnat", "elem": [element]});
+        json!({"nftables": [{verb: {"element": element}}]}).to_string()
+    };
+    let apply = |json: String| {
+        host.apply_ruleset(json.as_bytes())
+            .map_err(|error| error.to_string())
+    };
+    assert!(apply(element("delete", json!(8080))).is_err());
+    apply(element("add", key("a"))).unwrap();
+    apply(element("add", key("a"))).unwrap();
+    assert!(
+        apply(element("add", key("b")))
+            .unwrap_err()
+            .contains("File exists")
+    );
+    apply(element("destroy", json!(8080))).unwrap();
+    apply(element("destroy", json!(8080))).unwrap();
+    apply(element("add", key("b"))).unwrap();
+    let parts: Vec<String> = host.rules().unwrap().into_keys().collect();
+    assert_eq!(parts, ["inet b"]);
 }
 
 #[test]

@@ -5,7 +5,6 @@ use super::network;
 use crate::disk;
 use crate::host::{HostError, Watch};
 use bitbuilder_core::drift::{Interfaces, Link};
-use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
@@ -47,19 +46,9 @@ impl Watch for SimHost {
     }
 
     fn ruleset(&self) -> Result<Option<Vec<u8>>, HostError> {
-        let mut objects: Vec<Value> = Vec::new();
-        for entry in fs::read_dir(network::listing(&self.root))
-            .into_iter()
-            .flatten()
-        {
-            let path = entry.map_err(HostError::file(self.root.path()))?.path();
-            let text = fs::read_to_string(&path).map_err(HostError::file(&path))?;
-            objects.extend(
-                text.lines()
-                    .filter_map(|line| serde_json::from_str(line).ok()),
-            );
-        }
-        let listing = serde_json::json!({ "nftables": objects });
+        let listing = self
+            .store
+            .read(|state| network::ruleset(&self.root, state))??;
         Ok(Some(listing.to_string().into_bytes()))
     }
 

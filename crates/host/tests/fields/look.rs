@@ -1,7 +1,7 @@
 //! A host as somebody sees it who does not know what was asked of it.
 
 use bitbuilder_host::host::{Host, UnitState};
-use bitbuilder_host::sim::{Call, SimHost, Table};
+use bitbuilder_host::sim::{Call, Part, SimHost};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
@@ -11,7 +11,7 @@ use std::path::Path;
 pub(crate) struct Look {
     pub(crate) units: BTreeMap<String, UnitState>,
     pub(crate) links: BTreeSet<String>,
-    pub(crate) tables: BTreeMap<String, Table>,
+    pub(crate) rules: BTreeMap<String, Part>,
     /// Files that networkd reads, links that it cannot make, and the tables of names that containers see.
     pub(crate) network: BTreeMap<String, Vec<u8>>,
     /// Files of the current generations.
@@ -47,7 +47,7 @@ impl Look {
                 .filter(|(name, state)| active(name, state))
                 .collect(),
             links: host.links().unwrap(),
-            tables: host.tables().unwrap(),
+            rules: host.rules().unwrap(),
             network,
             generation,
             calls: host.calls().len(),

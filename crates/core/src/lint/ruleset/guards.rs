@@ -153,7 +153,6 @@ pub(super) fn alone() -> Vec<Rule> {
     let concat = |left: Value| json!({"concat": [meta("iifname"), left]});
     let address = |protocol: &str, set: &str| is(concat(field(protocol, "saddr")), set);
     vec![
-        not_from("@ports"),
         vec![is_not(concat(field("ether", "saddr")), "@macs"), drop()],
         vec![address("ip", "@ipv4"), accept()],
         vec![address("ip6", "@ipv6"), accept()],
@@ -164,16 +163,6 @@ pub(super) fn alone() -> Vec<Rule> {
         ],
         vec![drop()],
     ]
-}
-
-/// Packets that do not come from the links in `set` are none of this chain's business.
-pub(super) fn not_from(set: &str) -> Rule {
-    vec![meta_is_not("iifname", set), accept()]
-}
-
-/// Packets that do not go to the links in `set` are none of this chain's business.
-pub(super) fn not_to(set: &str) -> Rule {
-    vec![meta_is_not("oifname", set), accept()]
 }
 
 /// Whether a rule only filters: it compares, logs as `log`, and accepts, drops or rejects.
@@ -203,14 +192,13 @@ fn is_prefix(value: &Value, log: &str) -> bool {
 pub(super) fn zone(expected: &Expected<'_>) -> Vec<Rule> {
     let key = json!({"ct": {"key": "zone", "dir": "original"}});
     vec![vec![
-        meta_is("iifname", "@links"),
         json!({"mangle": {"key": key, "value": expected.number}}),
     ]]
 }
 
 /// From the tenant to the host: answers, DHCP and neighbour discovery, and nothing that the tenant's own rules open.
 pub(super) fn input(expected: &Expected<'_>, rules: &[Rule], log: &str) -> bool {
-    let [guard, four, six, answer, between @ .., last] = rules else {
+    let [four, six, answer, between @ .., last] = rules else {
         return false;
     };
     let kinds = [
@@ -237,8 +225,7 @@ pub(super) fn input(expected: &Expected<'_>, rules: &[Rule], log: &str) -> bool 
         ]);
     }
     let closing = |rule: &Rule| is_filter(rule, log) && !rule.contains(&accept());
-    *guard == not_from("@links")
-        && [four.clone(), six.clone()] == close()[..]
+    [four.clone(), six.clone()] == close()[..]
         && *answer == answers()
         && *last == vec![drop()]
         && between
@@ -246,22 +233,29 @@ pub(super) fn input(expected: &Expected<'_>, rules: &[Rule], log: &str) -> bool 
             .all(|rule| known.contains(rule) || closing(rule) || is_arrival(expected, rule))
 }
 
-pub(super) fn forward() -> Vec<Rule> {
-    let (from, to) = (
-        || meta_is("iifname", "@links"),
-        || meta_is("oifname", "@links"),
-    );
-    let not_from = || meta_is_not("iifname", "@links");
-    let not_to = || meta_is_not("oifname", "@links");
-    let pair = json!({"concat": [meta("iifname"), meta("oifname")]});
+/// What goes from the tenant to others, and between its networks.
+pub(super) fn outward() -> Vec<Rule> {
     vec![
-        vec![is(pair, "@peers"), jump("peering")],
-        vec![to(), not_from(), meta_is("iifgroup", GROUP), drop()],
-        vec![from(), not_to(), meta_is("oifgroup", GROUP), drop()],
-        vec![to(), not_from(), jump("inbound")],
-        vec![from(), not_to(), jump("outbound")],
-        vec![from(), to(), jump("between")],
+        vec![meta_is("oifname", "@links"), jump("between")],
+        vec![is_peers(), jump("peering")],
+        vec![meta_is("oifgroup", GROUP), drop()],
+        vec![jump("outbound")],
     ]
+}
+
+/// What comes from others.
+pub(super) fn inward() -> Vec<Rule> {
+    vec![
+        vec![meta_is("iifname", "@links"), accept()],
+        vec![is_peers(), jump("peering")],
+        vec![meta_is("iifgroup", GROUP), drop()],
+        vec![jump("inbound")],
+    ]
+}
+
+fn is_peers() -> Value {
+    let pair = json!({"concat": [meta("iifname"), meta("oifname")]});
+    is(pair, "@peers")
 }
 
 pub(super) fn inbound() -> Vec<Rule> {
@@ -346,7 +340,7 @@ pub(super) fn spoken_for(expected: &Expected<'_>, set: &str) -> BTreeSet<String>
     for network in &expected.networks {
         let uplink = network.uplink.as_ref().filter(|uplink| uplink.is_port());
         match set {
-            "uplinks" | "members" | "host-routed" => {
+            "uplink" | "uplink-out" | "forward" | "host-routed" => {
                 known.extend(uplink.map(|uplink| json!(uplink.link())))
             }
             "own-ipv4" => known.extend(network.gateway().map(|address| json!(address))),
@@ -358,7 +352,7 @@ pub(super) fn spoken_for(expected: &Expected<'_>, set: &str) -> BTreeSet<String>
         let link = own.allocated.link.as_str();
         let pair = |value: Value| json!({"concat": [link, value]});
         match set {
-            "ports" | "members" => known.push(json!(link)),
+            "antispoof" | "forward" => known.push(json!(link)),
             "own-macs" => known.push(json!(own.allocated.mac)),
             "own-ipv4" => known.push(json!(own.allocated.address)),
             "own-ipv6" => known.extend(own.ipv6().into_iter().map(|address| json!(address))),
@@ -371,29 +365,26 @@ pub(super) fn spoken_for(expected: &Expected<'_>, set: &str) -> BTreeSet<String>
     known.iter().map(Value::to_string).collect()
 }
 
-/// What belongs to routing domains of the tenant: any of these rules, three for each domain that has a bridge in `links`.
-pub(super) fn domains(expected: &Expected<'_>, links: &BTreeSet<&str>) -> Vec<Vec<Rule>> {
+/// What belongs to routing domains of the tenant that have a bridge in `links`: rules of `domains`, two for each, and of
+/// `marks`, one for each.
+pub(super) fn domains(
+    expected: &Expected<'_>,
+    links: &BTreeSet<&str>,
+) -> (Vec<[Rule; 2]>, Vec<Rule>) {
     let mark = || json!({"ct": {"key": "mark"}});
     let set = |key: Value, table: u32| json!({"mangle": {"key": key, "value": table}});
     let made = expected.networks.iter();
     let made = made.filter(|network| links.contains(network.link.as_str()));
     made.filter_map(|network| {
         let table = network.vrf.as_ref()?.table;
-        Some(vec![
-            vec![
-                from(network),
-                is_not(mark(), json!({"set": [0, table]})),
-                drop(),
-            ],
+        let known = json!({"set": [0, table]});
+        let domain = [
+            vec![from(network), is_not(mark(), known), drop()],
             vec![from(network), set(mark(), table), accept()],
-            vec![
-                meta_is_not("iifgroup", GROUP),
-                is(mark(), table),
-                set(meta("mark"), table),
-            ],
-        ])
+        ];
+        Some((domain, vec![is(mark(), table), set(meta("mark"), table)]))
     })
-    .collect()
+    .unzip()
 }
 
 /// What comes in by uplinks, and leaves by them.
@@ -405,7 +396,6 @@ pub(super) fn uplinks() -> [(&'static str, Vec<Rule>); 2] {
     };
     let dhcp = || is(field("udp", "dport"), json!({"set": [67, 68, 546, 547]}));
     let inward = vec![
-        not_from("@uplinks"),
         vec![
             is(field("ether", "type"), json!({"set": ["8021q", "8021ad"]})),
             drop(),
@@ -422,8 +412,7 @@ pub(super) fn uplinks() -> [(&'static str, Vec<Rule>); 2] {
         vec![dhcp(), drop()],
         vec![meta_is("iifname", "@host-routed"), router(), drop()],
     ];
-    let to = || meta_is("oifname", "@uplinks");
-    let outward = vec![vec![to(), router(), drop()], vec![to(), dhcp(), drop()]];
+    let outward = vec![vec![router(), drop()], vec![dhcp(), drop()]];
     [("uplink", inward), ("uplink-out", outward)]
 }
 
@@ -446,7 +435,6 @@ pub(super) fn antispoof() -> Vec<Rule> {
         rule
     };
     vec![
-        not_from("@ports"),
         vec![is_not(concat(field("ether", "saddr")), "@macs"), drop()],
         vec![
             is(field("ether", "type"), json!({"set": ["8021q", "8021ad"]})),

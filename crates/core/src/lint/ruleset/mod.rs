@@ -1,7 +1,8 @@
-//! Packet rules: only in the tenant's own tables, only about its own links, and with every guard in its place.
+//! Packet rules: only in the tenant's part of the shared tables, only about its own links, and with every guard in its
+//! place.
 //!
-//! A table of a tenant hangs in the kernel's hooks beside all others, so a rule that forgets to say whose packets it means
-//! would decide about everybody's. [`table`] reads the transaction, [`guards`] knows the rules that have to be there.
+//! Maps that all tenants share say whose a packet is, so a key that is not the tenant's would take another's packets.
+//! [`table`] reads the transaction, [`guards`] knows the rules that have to be there.
 
 mod guards;
 mod nat;
@@ -11,9 +12,10 @@ mod table;
 use super::Lint;
 use super::expected::Expected;
 use crate::allocate::Uplink;
+use crate::nftables::json::log_prefix;
 use serde_json::Value;
 use std::collections::BTreeSet;
-use table::Table;
+use table::Part;
 
 const PATH: &str = "nftables/ruleset.json";
 
@@ -47,22 +49,39 @@ pub(super) fn check(lint: &mut Lint<'_>) {
         bridge(lint.expected, &bridged, &mut wrong);
     }
     let (alone, ports) = ports;
-    if !alone.is_empty()
-        && (routed.rules("antispoof") != guards::alone() || !routed.hooks.contains_key("antispoof"))
-    {
+    if !alone.is_empty() && routed.rules("antispoof") != guards::alone() {
         wrong.push("chain `antispoof` is not as it must be".into());
     }
-    let sets = [
-        (&routed, "links", &bridges),
-        (&routed, "links", &alone),
-        (&routed, "ports", &alone),
-        (&bridged, "ports", &ports),
-        (&bridged, "uplinks", &uplinks),
+    let mut led = vec![
+        (&routed, "antispoof", &alone),
+        (&bridged, "antispoof", &ports),
+        (&bridged, "uplink", &uplinks),
+        (&bridged, "uplink-out", &uplinks),
     ];
-    for (table, set, links) in sets {
-        let known = strings(table.set(set));
+    for chain in ["zone", "input", "from", "to", "output"] {
+        led.extend([(&routed, chain, &bridges), (&routed, chain, &alone)]);
+    }
+    led.extend([
+        (&bridged, "forward", &ports),
+        (&bridged, "forward", &uplinks),
+    ]);
+    // These are there when the tenant has rules for them.
+    let optional = ["output", "forward"];
+    for (part, chain, links) in led {
+        if optional.contains(&chain) && part.rules(chain).is_empty() {
+            continue;
+        }
+        let known = strings(part.entry(chain));
         for link in links.iter().filter(|link| !known.contains(link.as_str())) {
-            wrong.push(format!("link `{link}` is not in set `{set}`"));
+            wrong.push(format!(
+                "packets of link `{link}` do not come to chain `{chain}`"
+            ));
+        }
+    }
+    let known = strings(routed.set("links"));
+    for link in bridges.iter().chain(&alone) {
+        if !known.contains(link.as_str()) {
+            wrong.push(format!("link `{link}` is not in set `links`"));
         }
     }
     for message in wrong {
@@ -102,8 +121,8 @@ fn uplinks_made(lint: &Lint<'_>) -> BTreeSet<String> {
         .collect()
 }
 
-/// The tables `inet` and `bridge` of the transaction.
-fn tables(lint: &mut Lint<'_>, text: &str) -> Option<[Table; 2]> {
+/// The tenant's parts of the tables `inet` and `bridge`.
+fn tables(lint: &mut Lint<'_>, text: &str) -> Option<[Part; 2]> {
     let value: Value = match serde_json::from_str(text) {
         Ok(value) => value,
         Err(error) => {
@@ -119,8 +138,8 @@ fn tables(lint: &mut Lint<'_>, text: &str) -> Option<[Table; 2]> {
         lint.refuse(PATH, "packet-rule", "it is no transaction of nft");
         return None;
     };
-    let name = format!("bb-{}", lint.expected.id);
-    let mut tables = [Table::new("inet", &name), Table::new("bridge", &name)];
+    let tenant = lint.expected.id.as_str();
+    let mut tables = [Part::new("inet", tenant), Part::new("bridge", tenant)];
     for command in commands {
         let taken = tables.iter_mut().any(|table| table.take(command).is_some());
         if !taken {
@@ -128,11 +147,16 @@ fn tables(lint: &mut Lint<'_>, text: &str) -> Option<[Table; 2]> {
             lint.refuse(
                 PATH,
                 "packet-rule",
-                format!("`{shown}` is not about this tenant's tables"),
+                format!("`{shown}` is not about this tenant's part of the tables"),
             );
         }
     }
     Some(tables)
+}
+
+/// Whether all elements are among `links`.
+fn is_among(elements: &[Value], links: &BTreeSet<&str>) -> bool {
+    strings(elements).is_subset(links) && elements.iter().all(Value::is_string)
 }
 
 fn strings(set: &[Value]) -> BTreeSet<&str> {
@@ -140,7 +164,7 @@ fn strings(set: &[Value]) -> BTreeSet<&str> {
 }
 
 /// What is routed, or for the host.
-fn inet(expected: &Expected<'_>, table: &Table, wrong: &mut Vec<String>) {
+fn inet(expected: &Expected<'_>, table: &Part, wrong: &mut Vec<String>) {
     let links: BTreeSet<&str> = expected
         .networks
         .iter()
@@ -148,17 +172,12 @@ fn inet(expected: &Expected<'_>, table: &Table, wrong: &mut Vec<String>) {
         .chain(guards::private(expected))
         .collect();
     for (name, elements) in &table.sets {
-        if matches!(name.as_str(), "ports" | "macs" | "ipv4" | "ipv6") {
-            let known = guards::spoken_for(expected, name);
-            if !elements.iter().all(|one| known.contains(&one.to_string())) {
-                wrong.push(format!("set `{name}` holds what is not this tenant's"));
-            }
-            continue;
-        }
         let own = match name.as_str() {
-            "links" | "nat" => {
-                strings(elements).is_subset(&links) && elements.iter().all(Value::is_string)
+            "macs" | "ipv4" | "ipv6" => {
+                let known = guards::spoken_for(expected, name);
+                elements.iter().all(|one| known.contains(&one.to_string()))
             }
+            "links" | "nat" => is_among(elements, &links),
             "open4" | "open6" => elements.iter().all(|one| nat::is_open(expected, one)),
             "peers" => elements.iter().all(|one| {
                 let mut peers = expected.peers.iter();
@@ -170,53 +189,68 @@ fn inet(expected: &Expected<'_>, table: &Table, wrong: &mut Vec<String>) {
             wrong.push(format!("set `{name}` holds what is not this tenant's"));
         }
     }
-    let hooks = [
-        ("zone", ("filter", "prerouting", -300)),
-        ("segments", ("filter", "input", -10)),
-        ("segments-out", ("filter", "forward", -10)),
-        ("input", ("filter", "input", 0)),
-        ("forward", ("filter", "forward", 0)),
-        ("output", ("filter", "output", 0)),
-        ("dstnat", ("nat", "prerouting", -100)),
-        ("dstnat-host", ("nat", "output", -100)),
-        ("srcnat", ("nat", "postrouting", 100)),
-        ("domains", ("filter", "prerouting", -150)),
-        ("antispoof", ("filter", "prerouting", -300)),
-    ];
+    for (chain, keys) in &table.entries {
+        let own = match chain.as_str() {
+            "zone" | "input" | "from" | "to" | "output" | "srcnat" | "domains" => {
+                is_among(keys, &links)
+            }
+            "antispoof" => is_among(keys, &guards::private(expected).collect()),
+            "marks" => keys.iter().all(|key| {
+                let mut domains = expected.networks.iter().filter_map(|n| n.vrf.as_ref());
+                domains.any(|domain| *key == domain.table)
+            }),
+            "segments" | "segments-out" => keys.iter().all(|key| segment::is_number(expected, key)),
+            "dstnat" | "dstnat-host" => keys.iter().all(|key| nat::is_key(expected, key)),
+            _ => false,
+        };
+        if !own {
+            wrong.push(format!(
+                "packets come to chain `{chain}` that are not this tenant's"
+            ));
+        }
+    }
     let chains = [
-        "inbound", "outbound", "between", "peering", "rules", "closed",
+        "zone",
+        "antispoof",
+        "domains",
+        "marks",
+        "dstnat",
+        "dstnat-host",
+        "srcnat",
+        "input",
+        "from",
+        "to",
+        "output",
+        "inbound",
+        "outbound",
+        "between",
+        "peering",
+        "rules",
+        "closed",
+        "segments",
+        "segments-out",
     ];
-    table.check_hooks(&hooks, &chains, wrong);
+    table.check_chains(&chains, wrong);
     let mut require = |holds: bool, chain: &str| {
         if !holds {
             wrong.push(format!("chain `{chain}` is not as it must be"));
         }
     };
-    let log = format!("bb-{} ", expected.id);
+    let log = log_prefix(expected.id);
     let own = |rule: &Vec<Value>| guards::is_filter(rule, &log);
     require(guards::input(expected, table.rules("input"), &log), "input");
-    require(table.hooks.contains_key("input"), "input");
-    require(table.rules("forward") == guards::forward(), "forward");
-    require(table.hooks.contains_key("forward"), "forward");
+    require(table.rules("from") == guards::outward(), "from");
+    require(table.rules("to") == guards::inward(), "to");
     require(table.rules("zone") == guards::zone(expected), "zone");
-    require(table.hooks.contains_key("zone"), "zone");
     require(table.rules("inbound") == guards::inbound(), "inbound");
     require(table.rules("outbound") == guards::outbound(), "outbound");
     require(table.rules("closed") == guards::closed(), "closed");
     require(table.rules("peering") == guards::peering(), "peering");
     require(guards::between(expected, table.rules("between")), "between");
     require(table.rules("rules").iter().all(own), "rules");
-    // In any order of the domains.
     let links = strings(table.set("links"));
-    let mut domains = guards::domains(expected, &links);
-    let made: Vec<_> = table.rules("domains").chunks(3).collect();
-    domains.retain(|wanted| !made.contains(&wanted.as_slice()));
-    let counted = made.len() == guards::domains(expected, &links).len();
-    let hooked = made.is_empty() || table.hooks.contains_key("domains");
-    require(domains.is_empty() && counted && hooked, "domains");
-    let output = table.rules("output");
-    let guarded = output.is_empty() || output[0] == guards::not_to("@links");
-    require(guarded && output.iter().all(own), "output");
+    require(domains(expected, table, &links), "domains");
+    require(table.rules("output").iter().all(own), "output");
     for chain in ["dstnat", "dstnat-host"] {
         let published = |rule: &Vec<Value>| nat::is_published(expected, chain, rule);
         require(table.rules(chain).iter().all(published), chain);
@@ -231,53 +265,83 @@ fn inet(expected: &Expected<'_>, table: &Table, wrong: &mut Vec<String>) {
     );
 }
 
-/// What passes between the tenant's own machines.
-fn bridge(expected: &Expected<'_>, table: &Table, wrong: &mut Vec<String>) {
-    for (name, elements) in &table.sets {
-        let known = guards::spoken_for(expected, name);
-        if !elements
+/// Whether routing domains with a bridge in `links` have their rules, in any order of the domains.
+fn domains(expected: &Expected<'_>, table: &Part, links: &BTreeSet<&str>) -> bool {
+    let (domains, marks) = guards::domains(expected, links);
+    let rules = table.rules("domains").chunks(2).collect::<Vec<_>>();
+    let all = domains
+        .iter()
+        .all(|wanted| rules.contains(&wanted.as_slice()));
+    let marked = marks
+        .iter()
+        .all(|wanted| table.rules("marks").contains(wanted));
+    let counted = rules.len() == domains.len() && table.rules("marks").len() == marks.len();
+    let entered = strings(table.entry("domains"));
+    let made = expected
+        .networks
+        .iter()
+        .filter(|network| links.contains(network.link.as_str()));
+    let mut made = made.filter_map(|network| Some((network, network.vrf.as_ref()?)));
+    let led = made.all(|(network, domain)| {
+        let marked = table
+            .entry("marks")
             .iter()
-            .all(|element| known.contains(&element.to_string()))
-        {
+            .any(|mark| *mark == domain.table);
+        marked && guards::routed(network).all(|link| entered.contains(link))
+    });
+    all && marked && counted && led
+}
+
+/// What passes between the tenant's own machines.
+fn bridge(expected: &Expected<'_>, table: &Part, wrong: &mut Vec<String>) {
+    let is_own = |name: &str, elements: &[Value]| {
+        let known = guards::spoken_for(expected, name);
+        elements.iter().all(|one| known.contains(&one.to_string()))
+    };
+    for (name, elements) in &table.sets {
+        if !is_own(name, elements) {
             wrong.push(format!("set `{name}` holds what is not this tenant's"));
         }
     }
-    let hooks = [
-        ("antispoof", ("filter", "prerouting", -300)),
-        ("segment-in", ("filter", "prerouting", -300)),
-        ("segment-out", ("filter", "postrouting", 0)),
-        ("forward", ("filter", "forward", 0)),
-        ("uplink", ("filter", "prerouting", -300)),
-        ("uplink-out", ("filter", "output", 0)),
+    for (chain, keys) in &table.entries {
+        let segments = matches!(chain.as_str(), "segment-in" | "segment-out");
+        let own = match segments {
+            true => keys.iter().all(|key| segment::is_link(expected, key)),
+            false => is_own(chain, keys),
+        };
+        if !own {
+            wrong.push(format!(
+                "packets come to chain `{chain}` that are not this tenant's"
+            ));
+        }
+    }
+    let chains = [
+        "antispoof",
+        "forward",
+        "uplink",
+        "uplink-out",
+        "segment-in",
+        "segment-out",
     ];
-    table.check_hooks(&hooks, &[], wrong);
+    table.check_chains(&chains, wrong);
     uplinks(expected, table, wrong);
-    let log = format!("bb-{} ", expected.id);
+    let log = log_prefix(expected.id);
     let own = |rule: &Vec<Value>| guards::is_filter(rule, &log);
-    if table.rules("antispoof") != guards::antispoof() || !table.hooks.contains_key("antispoof") {
+    if !table.entry("antispoof").is_empty() && table.rules("antispoof") != guards::antispoof() {
         wrong.push("chain `antispoof` is not as it must be".into());
     }
-    let forward = table.rules("forward");
-    let guarded = forward.is_empty()
-        || forward[0] == guards::not_from("@ports")
-        || forward[0] == guards::not_from("@members");
-    if !guarded || !forward.iter().all(own) {
+    if !table.rules("forward").iter().all(own) {
         wrong.push("chain `forward` of the bridge is not as it must be".into());
     }
 }
 
 /// What comes in by uplinks, and leaves by them.
-fn uplinks(expected: &Expected<'_>, table: &Table, wrong: &mut Vec<String>) {
-    if table.set("uplinks").is_empty() {
-        let chains = ["uplink", "uplink-out"];
-        let lost = chains.iter().any(|chain| table.hooks.contains_key(*chain));
-        if lost {
-            wrong.push("there are rules about uplinks, and there is none".into());
-        }
+fn uplinks(expected: &Expected<'_>, table: &Part, wrong: &mut Vec<String>) {
+    if table.entry("uplink").is_empty() {
         return;
     }
     for (chain, rules) in guards::uplinks() {
-        if table.rules(chain) != rules || !table.hooks.contains_key(chain) {
+        if table.rules(chain) != rules {
             wrong.push(format!("chain `{chain}` is not as it must be"));
         }
     }
@@ -286,7 +350,7 @@ fn uplinks(expected: &Expected<'_>, table: &Table, wrong: &mut Vec<String>) {
     let routed = routed.filter(|network| network.foreign_router().is_none());
     let known = strings(table.set("host-routed"));
     let mut uplinks = routed.filter_map(|network| Some(network.uplink.as_ref()?.link()));
-    let made = strings(table.set("uplinks"));
+    let made = strings(table.entry("uplink"));
     if uplinks.any(|link| made.contains(link) && !known.contains(link)) {
         wrong.push("set `host-routed` is not complete".into());
     }

@@ -1,69 +1,125 @@
-//! Reads a transaction in libnftables-json(5) into tables; what is not expected there is not taken.
+//! Reads a tenant's transaction in libnftables-json(5) into the parts of the shared tables that it makes; what is not
+//! expected there is not taken.
 
+use crate::nftables::TABLE;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Type, hook and priority of a chain that the kernel calls.
-type Hook = (String, String, i64);
-
-/// One table, as it is after the transaction.
-pub(super) struct Table {
+/// The tenant's part of one table, as it is after the transaction. Names are as the tenant knows them.
+pub(super) struct Part {
     family: &'static str,
-    name: String,
-    /// Whether what was there before is gone.
-    anew: bool,
+    /// How the names of everything of the tenant begin.
+    prefix: String,
     pub(super) sets: BTreeMap<String, Vec<Value>>,
-    pub(super) hooks: BTreeMap<String, Hook>,
+    /// Keys in maps of all tenants that lead to the tenant's chain of the same name.
+    pub(super) entries: BTreeMap<String, Vec<Value>>,
     chains: BTreeSet<String>,
+    flushed: BTreeSet<String>,
+    destroyed: BTreeSet<String>,
+    /// Keys that lead nowhere any more, by map.
+    taken_away: BTreeMap<String, Vec<Value>>,
     /// Expressions of the rules, by chain.
     rules: BTreeMap<String, Vec<Vec<Value>>>,
 }
 
-impl Table {
-    pub(super) fn new(family: &'static str, name: &str) -> Self {
+impl Part {
+    pub(super) fn new(family: &'static str, tenant: &str) -> Self {
         Self {
             family,
-            name: name.to_owned(),
-            anew: false,
+            prefix: format!("{tenant}/"),
             sets: BTreeMap::new(),
-            hooks: BTreeMap::new(),
+            entries: BTreeMap::new(),
             chains: BTreeSet::new(),
+            flushed: BTreeSet::new(),
+            destroyed: BTreeSet::new(),
+            taken_away: BTreeMap::new(),
             rules: BTreeMap::new(),
         }
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.sets.is_empty() && self.hooks.is_empty() && self.rules.is_empty()
+        self.sets.is_empty() && self.chains.is_empty()
     }
 
     pub(super) fn set(&self, name: &str) -> &[Value] {
         self.sets.get(name).map(Vec::as_slice).unwrap_or_default()
     }
 
+    /// Links, or other keys, whose packets come to the chain.
+    pub(super) fn entry(&self, name: &str) -> &[Value] {
+        self.entries
+            .get(name)
+            .map(Vec::as_slice)
+            .unwrap_or_default()
+    }
+
     pub(super) fn rules(&self, chain: &str) -> &[Vec<Value>] {
         self.rules.get(chain).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// Takes a command that is about this table; `None` when it is not, or is not understood completely.
+    /// Takes a command that is about this part; `None` when it is not, or is not understood completely.
     pub(super) fn take(&mut self, command: &Value) -> Option<()> {
         let (verb, object) = only(command)?;
         let (kind, body) = only(object)?;
         let body = body.as_object()?;
-        let owner = if kind == "table" { "name" } else { "table" };
-        if text(body, "family")? != self.family || text(body, owner)? != self.name {
+        if text(body, "family")? != self.family || text(body, "table")? != TABLE {
             return None;
         }
         match (verb, kind) {
-            ("add", "table") => keys(body, &["family", "name"]),
-            ("delete", "table") if self.is_empty() => {
-                self.anew = true;
-                keys(body, &["family", "name"])
+            ("add", "chain") => self.take_chain(body),
+            ("flush", "chain") => {
+                bare(body)?;
+                let name = self.own(text(body, "name")?)?;
+                (self.rules(&name).is_empty() && self.flushed.insert(name)).then_some(())
             }
-            ("add", "set") if self.anew => self.take_set(body),
-            ("add", "chain") if self.anew => self.take_chain(body),
-            ("add", "rule") if self.anew => self.take_rule(body),
+            ("destroy", "set") => {
+                bare(body)?;
+                let name = self.own(text(body, "name")?)?;
+                (!self.sets.contains_key(&name) && self.destroyed.insert(name)).then_some(())
+            }
+            ("add", "set") => self.take_set(body),
+            ("add", "rule") => self.take_rule(body),
+            ("destroy", "element") => {
+                keys(body, &["family", "table", "name", "elem"])?;
+                let keys = body.get("elem")?.as_array()?.clone();
+                let map = text(body, "name")?.to_owned();
+                self.taken_away.insert(map, keys).is_none().then_some(())
+            }
+            ("add", "element") => self.take_element(body),
             _ => None,
         }
+    }
+
+    /// The name of something that is the tenant's.
+    fn own(&self, name: &str) -> Option<String> {
+        let own = name.strip_prefix(&self.prefix)?;
+        (!own.contains('/')).then(|| own.to_owned())
+    }
+
+    /// Names of chains and sets in an expression become those that the tenant knows; others' are not taken.
+    fn unqualify(&self, value: &mut Value) -> Option<()> {
+        match value {
+            Value::String(text) => {
+                if let Some(set) = text.strip_prefix('@') {
+                    *text = format!("@{}", self.own(set)?);
+                }
+            }
+            Value::Array(values) => {
+                for one in values {
+                    self.unqualify(one)?;
+                }
+            }
+            Value::Object(object) => {
+                if let Some(target) = object.get_mut("target") {
+                    *target = self.own(target.as_str()?)?.into();
+                }
+                for one in object.values_mut() {
+                    self.unqualify(one)?;
+                }
+            }
+            _ => {}
+        }
+        Some(())
     }
 
     fn take_set(&mut self, body: &Map<String, Value>) -> Option<()> {
@@ -72,34 +128,15 @@ impl Table {
             Some(elements) => elements.as_array()?.clone(),
             None => Vec::new(),
         };
-        let name = text(body, "name")?.to_owned();
-        self.sets.insert(name, elements).is_none().then_some(())
+        let name = self.own(text(body, "name")?)?;
+        let anew = self.destroyed.contains(&name);
+        (anew && self.sets.insert(name, elements).is_none()).then_some(())
     }
 
     fn take_chain(&mut self, body: &Map<String, Value>) -> Option<()> {
-        let name = text(body, "name")?.to_owned();
-        if self.chains.contains(&name) || self.hooks.contains_key(&name) {
-            return None;
-        }
-        if !body.contains_key("hook") {
-            keys(body, &["family", "table", "name"])?;
-            self.chains.insert(name);
-            return Some(());
-        }
-        keys(
-            body,
-            &["family", "table", "name", "type", "hook", "prio", "policy"],
-        )?;
-        if text(body, "policy")? != "accept" {
-            return None;
-        }
-        let hook = (
-            text(body, "type")?.to_owned(),
-            text(body, "hook")?.to_owned(),
-            body.get("prio")?.as_i64()?,
-        );
-        self.hooks.insert(name, hook);
-        Some(())
+        bare(body)?;
+        let name = self.own(text(body, "name")?)?;
+        self.chains.insert(name).then_some(())
     }
 
     fn take_rule(&mut self, body: &Map<String, Value>) -> Option<()> {
@@ -107,31 +144,47 @@ impl Table {
         let mut expressions = body.get("expr")?.as_array()?.clone();
         // Counting changes nothing.
         expressions.retain(|expression| *expression != json!({"counter": null}));
-        let chain = text(body, "chain")?.to_owned();
+        for expression in &mut expressions {
+            self.unqualify(expression)?;
+        }
+        let chain = self.own(text(body, "chain")?)?;
+        let anew = self.flushed.contains(&chain);
         self.rules.entry(chain).or_default().push(expressions);
-        Some(())
+        anew.then_some(())
     }
 
-    /// Tells of chains beyond `hooks` and the plain ones in `chains`.
-    pub(super) fn check_hooks(
-        &self,
-        hooks: &[(&str, (&str, &str, i64))],
-        chains: &[&str],
-        wrong: &mut Vec<String>,
-    ) {
-        let hooked = |(name, (kind, hook, prio)): (&String, &Hook)| {
-            hooks.contains(&(name.as_str(), (kind.as_str(), hook.as_str(), *prio)))
-        };
-        let foreign = self.hooks.iter().filter(|one| !hooked(*one));
-        wrong.extend(foreign.map(|(name, _)| format!("chain `{name}` hangs in a wrong hook")));
-        let foreign = self
-            .chains
-            .iter()
-            .filter(|name| !chains.contains(&name.as_str()));
+    /// Keys that lead to the tenant's own chain of the map's name, and nowhere else.
+    fn take_element(&mut self, body: &Map<String, Value>) -> Option<()> {
+        keys(body, &["family", "table", "name", "elem"])?;
+        let map = text(body, "name")?;
+        let target = json!({"goto": {"target": format!("{}{map}", self.prefix)}});
+        let mut added = Vec::new();
+        for pair in body.get("elem")?.as_array()? {
+            match pair.as_array()?.as_slice() {
+                [key, verdict] if *verdict == target => added.push(key.clone()),
+                _ => return None,
+            }
+        }
+        self.entries
+            .insert(map.to_owned(), added)
+            .is_none()
+            .then_some(())
+    }
+
+    /// Tells of chains beyond `known`, and of what leads or belongs to none.
+    pub(super) fn check_chains(&self, known: &[&str], wrong: &mut Vec<String>) {
+        let foreign = self.chains.iter();
+        let foreign = foreign.filter(|name| !known.contains(&name.as_str()));
         wrong.extend(foreign.map(|name| format!("chain `{name}` is not known")));
-        let known = |name: &str| self.chains.contains(name) || self.hooks.contains_key(name);
-        let lost = self.rules.keys().filter(|name| !known(name));
-        wrong.extend(lost.map(|name| format!("there are rules for `{name}`, which is no chain")));
+        if self.taken_away != self.entries {
+            wrong.push("keys of maps are taken away that do not come back".to_owned());
+        }
+        let kept = self.chains.difference(&self.flushed);
+        wrong.extend(kept.map(|name| format!("chain `{name}` keeps rules of before")));
+        let lost = self.rules.keys().chain(self.entries.keys());
+        let lost = lost.filter(|name| !self.chains.contains(*name));
+        wrong
+            .extend(lost.map(|name| format!("there is something for `{name}`, which is no chain")));
     }
 }
 
@@ -144,6 +197,11 @@ fn only(value: &Value) -> Option<(&str, &Value)> {
 
 fn text<'a>(body: &'a Map<String, Value>, key: &str) -> Option<&'a str> {
     body.get(key)?.as_str()
+}
+
+/// Nothing but where it is and its name.
+fn bare(body: &Map<String, Value>) -> Option<()> {
+    keys(body, &["family", "table", "name"])
 }
 
 fn keys(body: &Map<String, Value>, known: &[&str]) -> Option<()> {

@@ -1,24 +1,21 @@
 //! Nobody speaks for another: MAC, IPv4, IPv6, ARP and neighbour discovery of every port, before the bridge
 //! learns or forwards anything.
 
-use super::json::{Table, accept, any_of, concat, drop, field, is, is_not, meta};
+use crate::nftables::json::{Part, accept, any_of, concat, drop, field, is, is_not, meta};
 use crate::render::scene::{Port, Scene};
 use serde_json::{Value, json};
 
 const CHAIN: &str = "antispoof";
-/// Before the bridge's own work, NF_BR_PRI_NAT_DST_BRIDGED.
-const PRIORITY: i32 = -300;
 
-pub(super) fn rules(scene: &Scene<'_>, table: &mut Table<'_>) {
+pub(super) fn rules(scene: &Scene<'_>, table: &mut Part<'_>) {
+    let ports: Vec<Value> = scene.bridged_ports().map(|port| json!(port.link)).collect();
+    if ports.is_empty() {
+        return;
+    }
     sets(scene, table);
-    table.hook(CHAIN, "filter", "prerouting", PRIORITY);
+    table.entry(CHAIN, &ports);
     let own = |right: &str, left: Value| is(concat(&[meta("iifname"), left]), json!(right));
 
-    table.rule(
-        CHAIN,
-        super::NOT_OURS,
-        vec![is_not(meta("iifname"), json!("@ports")), accept()],
-    );
     let mac = concat(&[meta("iifname"), field("ether", "saddr")]);
     table.rule(
         CHAIN,
@@ -78,7 +75,7 @@ pub(super) fn rules(scene: &Scene<'_>, table: &mut Table<'_>) {
     table.rule(CHAIN, "everything else", vec![drop()]);
 }
 
-fn ipv6(table: &mut Table<'_>, own: impl Fn(&str, Value) -> Value) {
+fn ipv6(table: &mut Part<'_>, own: impl Fn(&str, Value) -> Value) {
     let kind = |kinds: &[&str]| {
         let kinds: Vec<Value> = kinds.iter().map(|kind| json!(kind)).collect();
         is(field("icmpv6", "type"), any_of(&kinds))
@@ -114,9 +111,7 @@ fn ipv6(table: &mut Table<'_>, own: impl Fn(&str, Value) -> Value) {
     );
 }
 
-fn sets(scene: &Scene<'_>, table: &mut Table<'_>) {
-    let ports = scene.bridged_ports().map(|port| json!(port.link)).collect();
-    table.set("ports", json!("ifname"), ports);
+fn sets(scene: &Scene<'_>, table: &mut Part<'_>) {
     let pair = |port: &Port<'_>, value: Value| json!({"concat": [port.link, value]});
     let macs = scene
         .bridged_ports()

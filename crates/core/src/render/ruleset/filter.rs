@@ -3,21 +3,19 @@
 //! The guards come first and are not the tenant's to open: other tenants, the host, the outside of a network
 //! without NAT, and everything from outside that no published port let in. Then come the tenant's own rules.
 
-use super::json::{
-    Table, accept, answers, any_of, concat, counter, drop, field, goto, is, is_not, jump, meta,
+use super::{policy, segment};
+use crate::nftables::json::{
+    Part, accept, answers, any_of, concat, counter, drop, field, goto, is, is_not, jump, meta,
     publication, published,
 };
-use super::{policy, segment};
 use crate::render::names::TENANT_LINK_GROUP;
 use crate::render::scene::{Bridge, Scene};
 use serde_json::{Value, json};
 
 /// Why a connection ends.
 const CLOSED: &str = "it is not published any more";
-/// Before the kernel looks for the connection of a packet: priority raw of nft(8).
-const RAW: i32 = -300;
 
-pub(super) fn rules(scene: &Scene<'_>, table: &mut Table<'_>) {
+pub(super) fn rules(scene: &Scene<'_>, table: &mut Part<'_>) {
     table.set("links", json!("ifname"), super::links(scene));
     let nat = scene
         .bridges
@@ -36,20 +34,19 @@ pub(super) fn rules(scene: &Scene<'_>, table: &mut Table<'_>) {
 
 /// Connections that the tenant begins are its own: what another's have for addresses and ports is no matter. Their
 /// answers come from links of everybody, so they are not of this zone (`ct original zone`).
-fn zone(scene: &Scene<'_>, table: &mut Table<'_>) {
-    table.hook("zone", "filter", "prerouting", RAW);
+fn zone(scene: &Scene<'_>, table: &mut Part<'_>) {
+    table.entry("zone", &super::links(scene));
     table.rule(
         "zone",
         "the tenant's own connections",
         vec![
-            is(meta("iifname"), json!("@links")),
             json!({"mangle": {"key": {"ct": {"key": "zone", "dir": "original"}}, "value": scene.zone}}),
         ],
     );
 }
 
 /// What is published now. A connection by something else was published once, and is closed where it is met next.
-fn open(scene: &Scene<'_>, table: &mut Table<'_>) {
+fn open(scene: &Scene<'_>, table: &mut Part<'_>) {
     let (mut four, mut six) = (Vec::new(), Vec::new());
     for (publish, port) in super::nat::publications(scene) {
         let open = |address: Value| json!({"concat": [publish.protocol.to_string(), publish.port, address, publish.to_port]});
@@ -76,7 +73,7 @@ fn open(scene: &Scene<'_>, table: &mut Table<'_>) {
 }
 
 /// Sends connections away that came by what is not published any more.
-fn close(chain: &str, table: &mut Table<'_>) {
+fn close(chain: &str, table: &mut Part<'_>) {
     for (family, set) in [("ip", "@open4"), ("ip6", "@open6")] {
         table.rule(
             chain,
@@ -92,7 +89,7 @@ fn close(chain: &str, table: &mut Table<'_>) {
 
 /// Ways between this tenant's networks and those that others share with it, each way a pair. The other's table says the
 /// same, or nothing passes.
-fn peers(scene: &Scene<'_>, table: &mut Table<'_>) {
+fn peers(scene: &Scene<'_>, table: &mut Part<'_>) {
     let mut pairs = Vec::new();
     for partner in &scene.tenant.partners {
         let own = scene
@@ -117,13 +114,8 @@ fn peers(scene: &Scene<'_>, table: &mut Table<'_>) {
     );
 }
 
-fn input(scene: &Scene<'_>, table: &mut Table<'_>) {
-    table.hook("input", "filter", "input", 0);
-    table.rule(
-        "input",
-        super::NOT_OURS,
-        vec![is_not(meta("iifname"), json!("@links")), accept()],
-    );
+fn input(scene: &Scene<'_>, table: &mut Part<'_>) {
+    table.entry("input", &super::links(scene));
     close("input", table);
     table.rule("input", "answers to the host", vec![answers(), accept()]);
     for bridge in scene.bridges.iter().filter(|bridge| bridge.has_dhcp()) {
@@ -162,35 +154,32 @@ fn input(scene: &Scene<'_>, table: &mut Table<'_>) {
     table.rule("input", "the host is not the tenant's", vec![drop()]);
 }
 
-fn forward(scene: &Scene<'_>, table: &mut Table<'_>) {
-    let from_us = || is(meta("iifname"), json!("@links"));
-    let to_us = || is(meta("oifname"), json!("@links"));
-    let not_from_us = || is_not(meta("iifname"), json!("@links"));
-    let not_to_us = || is_not(meta("oifname"), json!("@links"));
-    let group = |key: &str| is(meta(key), json!(TENANT_LINK_GROUP));
-
-    table.hook("forward", "filter", "forward", 0);
+fn forward(scene: &Scene<'_>, table: &mut Part<'_>) {
+    let links = super::links(scene);
+    for chain in ["from", "to"] {
+        table.entry(chain, &links);
+    }
     for chain in ["inbound", "outbound", "between", "rules"] {
         table.chain(chain);
     }
-    let mut add =
-        |comment: &str, expressions: Vec<Value>| table.rule("forward", comment, expressions);
-    let pair = concat(&[meta("iifname"), meta("oifname")]);
-    add("peering", vec![is(pair, json!("@peers")), jump("peering")]);
+    let peers = || is(concat(&[meta("iifname"), meta("oifname")]), json!("@peers"));
+    let ours = |key: &str| is(meta(key), json!("@links"));
+    let tenants = |key: &str| is(meta(key), json!(TENANT_LINK_GROUP));
+
+    let mut add = |comment: &str, expressions| table.rule("from", comment, expressions);
+    add("between networks", vec![ours("oifname"), jump("between")]);
+    add("peering", vec![peers(), jump("peering")]);
+    add("another tenant", vec![tenants("oifgroup"), drop()]);
+    add("outbound", vec![jump("outbound")]);
+
+    let mut add = |comment: &str, expressions| table.rule("to", comment, expressions);
     add(
-        "another tenant",
-        vec![to_us(), not_from_us(), group("iifgroup"), drop()],
+        "decided where it comes from",
+        vec![ours("iifname"), accept()],
     );
-    add(
-        "another tenant",
-        vec![from_us(), not_to_us(), group("oifgroup"), drop()],
-    );
-    add("inbound", vec![to_us(), not_from_us(), jump("inbound")]);
-    add("outbound", vec![from_us(), not_to_us(), jump("outbound")]);
-    add(
-        "between networks",
-        vec![from_us(), to_us(), jump("between")],
-    );
+    add("peering", vec![peers(), jump("peering")]);
+    add("another tenant", vec![tenants("iifgroup"), drop()]);
+    add("inbound", vec![jump("inbound")]);
 
     for chain in ["inbound", "outbound"] {
         close(chain, table);
@@ -256,7 +245,7 @@ fn forward(scene: &Scene<'_>, table: &mut Table<'_>) {
 
 /// Between a network and what is behind its peers, of whom none speaks for the network's own machines. The tenant's rules
 /// decide.
-fn through(bridge: &Bridge<'_>, tunnel: &str, table: &mut Table<'_>) {
+fn through(bridge: &Bridge<'_>, tunnel: &str, table: &mut Part<'_>) {
     let by = |key: &str, link: &str| is(meta(key), json!(link));
     let own = &bridge.allocated;
     let subnet = own.subnet;

@@ -1,13 +1,12 @@
-//! Packet rules of a tenant: `nftables/ruleset.json`, one transaction for `nft -j -f` (libnftables-json(5)).
+//! Packet rules of a tenant: `nftables/ruleset.json`, one transaction for nft (libnftables-json(5)).
 //!
-//! Two tables of its own, made anew as a whole: `inet` for what is routed or for the host, `bridge` for what
-//! passes between its machines. A verdict that drops is final and one that accepts only ends the table, so
-//! tenants protect themselves without knowing of each other; "another tenant" is a link of the tenants' group. Comments
-//! name the document and not its line: a line that moves is no reason to load anything.
+//! Chains and sets of its own in the tables that all tenants share ([`crate::nftables`]), made anew as a whole: `inet` for
+//! what is routed or for the host, `bridge` for what passes between its machines. A verdict that drops is final and one
+//! that accepts only ends the chain that the kernel called, so tenants protect themselves without knowing of each other;
+//! "another tenant" is a link of the tenants' group.
 
 mod antispoof;
 mod filter;
-mod json;
 mod nat;
 mod policy;
 mod private;
@@ -17,30 +16,27 @@ mod vrf;
 
 use super::scene::{Bridge, Scene};
 use super::set::{Set, Source};
-use json::Table;
+use crate::nftables::json::Part;
 
 pub(super) fn render(scene: &Scene<'_>, set: &mut Set) {
     if scene.bridges.is_empty() {
         return;
     }
-    let name = format!("bb-{}", scene.tenant.id);
-    let mut routed = Table::new("inet", &name);
+    let tenant = &scene.tenant.id;
+    let mut routed = Part::new("inet", tenant);
     filter::rules(scene, &mut routed);
     nat::rules(scene, &mut routed);
     vrf::rules(scene, &mut routed);
     private::rules(scene, &mut routed);
     segment::guards(scene, &mut routed);
-    let mut commands = routed.commands();
-    if scene.bridged_ports().next().is_some() || !uplink::links(scene).is_empty() {
-        let mut bridged = Table::new("bridge", &name);
-        antispoof::rules(scene, &mut bridged);
-        uplink::rules(scene, &mut bridged);
-        policy::bridged(scene, &mut bridged);
-        segment::bridged(scene, &mut bridged);
-        commands.extend(bridged.commands());
-    }
+    let mut bridged = Part::new("bridge", tenant);
+    antispoof::rules(scene, &mut bridged);
+    uplink::rules(scene, &mut bridged);
+    policy::bridged(scene, &mut bridged);
+    segment::bridged(scene, &mut bridged);
     // One command a line: people read diffs of this file.
-    let lines: Vec<String> = commands.iter().map(ToString::to_string).collect();
+    let commands = routed.commands().chain(bridged.commands());
+    let lines: Vec<String> = commands.map(|command| command.to_string()).collect();
     let text = format!("{{\"nftables\":[\n{}\n]}}\n", lines.join(",\n"));
     debug_assert!(serde_json::from_str::<serde_json::Value>(&text).is_ok());
     set.add(
@@ -50,9 +46,6 @@ pub(super) fn render(scene: &Scene<'_>, set: &mut Set) {
         Source::live(&scene.origin),
     );
 }
-
-/// Comment of the rules that send away what is no affair of their table.
-pub(crate) const NOT_OURS: &str = "not of this tenant";
 
 /// Links of the tenant's networks as the IP layer sees them, as elements of a set.
 fn links(scene: &Scene<'_>) -> Vec<serde_json::Value> {

@@ -1,20 +1,22 @@
 //! Published ports and masquerading.
 
-use super::json::{Table, counter, field, is, is_not, meta, published};
 use super::vrf;
 use crate::model::Publish;
-use crate::render::names::TENANT_LINK_GROUP;
+use crate::nftables::json::{Part, counter, field, is, is_not, meta};
 use crate::render::scene::{Bridge, Port, Scene};
 use serde_json::{Value, json};
 
-/// Priorities of nft(8): dstnat and srcnat.
-const DSTNAT: i32 = -100;
-const SRCNAT: i32 = 100;
-
-pub(super) fn rules(scene: &Scene<'_>, table: &mut Table<'_>) {
+pub(super) fn rules(scene: &Scene<'_>, table: &mut Part<'_>) {
     if !scene.tenant.publish.is_empty() {
-        table.hook("dstnat", "nat", "prerouting", DSTNAT);
-        table.hook("dstnat-host", "nat", "output", DSTNAT);
+        let ports = |host: bool| {
+            let own = publications(scene);
+            let own = own.filter(|(_, port)| !(host && in_domain(&scene.bridges[port.bridge])));
+            let key =
+                |publish: &Publish| json!({"concat": [publish.protocol.to_string(), publish.port]});
+            own.map(|(publish, _)| key(publish)).collect::<Vec<Value>>()
+        };
+        table.entry("dstnat", &ports(false));
+        table.entry("dstnat-host", &ports(true));
         for (publish, port) in publications(scene) {
             publish_port(publish, &scene.bridges[port.bridge], port, table);
         }
@@ -30,17 +32,9 @@ pub(super) fn publications<'s>(
     published.filter_map(|publish| Some((publish, scene.workload(&publish.to)?.ports.first()?)))
 }
 
-fn publish_port(publish: &Publish, bridge: &Bridge<'_>, port: &Port<'_>, table: &mut Table<'_>) {
+fn publish_port(publish: &Publish, bridge: &Bridge<'_>, port: &Port<'_>, table: &mut Part<'_>) {
     let protocol = publish.protocol.to_string();
     let comment = format!("{}: {protocol}/{}", publish.origin.place(), publish.port);
-    let local = || {
-        is(
-            json!({"fib": {"result": "type", "flags": ["daddr"]}}),
-            json!("local"),
-        )
-    };
-    // Tenants do not reach each other by way of the host's ports.
-    let outside = is_not(meta("iifgroup"), json!(TENANT_LINK_GROUP));
     // There is no way from ::1 to another link, as there is from 127.0.0.1 with route_localnet.
     let routable = is_not(field("ip6", "daddr"), json!("::1"));
 
@@ -48,7 +42,6 @@ fn publish_port(publish: &Publish, bridge: &Bridge<'_>, port: &Port<'_>, table: 
         let mut rule = vec![is(meta("nfproto"), json!(version))];
         rule.extend(first);
         rule.extend([
-            local(),
             is(field(&protocol, "dport"), json!(publish.port)),
             counter(),
         ]);
@@ -56,18 +49,11 @@ fn publish_port(publish: &Publish, bridge: &Bridge<'_>, port: &Port<'_>, table: 
         rule.push(json!({"dnat": {"family": family, "addr": address, "port": publish.to_port}}));
         table.rule(chain, &comment, rule);
     };
-    add(
-        "dstnat",
-        vec![outside.clone()],
-        "ipv4",
-        "ip",
-        json!(port.address),
-    );
+    add("dstnat", Vec::new(), "ipv4", "ip", json!(port.address));
     if let Some(address) = port.ipv6 {
-        add("dstnat", vec![outside], "ipv6", "ip6", json!(address));
+        add("dstnat", Vec::new(), "ipv6", "ip6", json!(address));
     }
-    if bridge.allocated.vrf.is_some() {
-        // Answers would come from the routing domain, where the host's own programs do not listen.
+    if in_domain(bridge) {
         return;
     }
     add("dstnat-host", Vec::new(), "ipv4", "ip", json!(port.address));
@@ -76,27 +62,20 @@ fn publish_port(publish: &Publish, bridge: &Bridge<'_>, port: &Port<'_>, table: 
     }
 }
 
-fn masquerade(scene: &Scene<'_>, table: &mut Table<'_>) {
+/// Answers would come from the routing domain, where the host's own programs do not listen.
+fn in_domain(bridge: &Bridge<'_>) -> bool {
+    bridge.allocated.vrf.is_some()
+}
+
+fn masquerade(scene: &Scene<'_>, table: &mut Part<'_>) {
     let masquerade = || json!({"masquerade": null});
-    // Neither another network of the tenant nor one that is shared with it.
-    let outside = || is_not(meta("oifgroup"), json!(TENANT_LINK_GROUP));
-    table.hook("srcnat", "nat", "postrouting", SRCNAT);
-    if !scene.tenant.publish.is_empty() {
-        table.rule(
-            "srcnat",
-            "the host's own use of published ports",
-            vec![
-                is(meta("oifname"), json!("@links")),
-                published(),
-                is(
-                    json!({"fib": {"result": "type", "flags": ["saddr"]}}),
-                    json!("local"),
-                ),
-                masquerade(),
-            ],
-        );
+    let bridges = || scene.bridges.iter().filter(|bridge| bridge.network.nat);
+    let links: Vec<Value> = bridges().flat_map(Bridge::link_values).collect();
+    if links.is_empty() {
+        return;
     }
-    for bridge in scene.bridges.iter().filter(|bridge| bridge.network.nat) {
+    table.entry("srcnat", &links);
+    for bridge in bridges() {
         let network = bridge.network;
         let comment = format!("{}: {}", network.origin.place(), network.name);
         let subnet = bridge.allocated.subnet;
@@ -104,14 +83,14 @@ fn masquerade(scene: &Scene<'_>, table: &mut Table<'_>) {
         table.rule(
             "srcnat",
             &comment,
-            vec![outside(), is(field("ip", "saddr"), prefix), masquerade()],
+            vec![is(field("ip", "saddr"), prefix), masquerade()],
         );
         if let Some(address) = bridge.allocated.ipv6 {
             let prefix = json!({"prefix": {"addr": address, "len": 64}});
             table.rule(
                 "srcnat",
                 &comment,
-                vec![outside(), is(field("ip6", "saddr"), prefix), masquerade()],
+                vec![is(field("ip6", "saddr"), prefix), masquerade()],
             );
         }
     }

@@ -5,9 +5,11 @@
 //! and a rule that accepts other protocols accepts their answers too. `reject` drops there, because the kernel
 //! cannot answer from that place. The host's own connections to its tenant are only met by rules from `host`.
 
-use super::json::{Table, accept, any_of, counter, drop, field, is, is_not, log, meta};
 use super::uplink;
 use crate::model::{Endpoint, FirewallAction, FirewallRule, Name, Protocol};
+use crate::nftables::json::{
+    Part, accept, answers, any_of, counter, drop, field, is, is_not, log, meta,
+};
 use crate::render::scene::{Bridge, Scene};
 use serde_json::{Value, json};
 use std::net::IpAddr;
@@ -20,14 +22,14 @@ enum End {
 }
 
 /// Rules for what is routed, in `rules`; for what the host sends, in `output`.
-pub(super) fn routed(scene: &Scene<'_>, table: &mut Table<'_>) {
+pub(super) fn routed(scene: &Scene<'_>, table: &mut Part<'_>) {
     for rule in &scene.tenant.firewall {
         if rule.from != Endpoint::Host && rule.to != Endpoint::Host {
             for matches in both(
                 routed_end(scene, &rule.from, End::From),
                 routed_end(scene, &rule.to, End::To),
             ) {
-                add(table, "rules", rule, matches, true);
+                add(scene, table, "rules", rule, matches, true);
             }
         }
     }
@@ -40,33 +42,28 @@ pub(super) fn routed(scene: &Scene<'_>, table: &mut Table<'_>) {
     if from_host.is_empty() {
         return;
     }
-    table.hook("output", "filter", "output", 0);
-    table.rule(
-        "output",
-        super::NOT_OURS,
-        vec![is_not(meta("oifname"), json!("@links")), accept()],
-    );
-    table.rule("output", "answers", vec![super::json::answers(), accept()]);
+    table.entry("output", &super::links(scene));
+    table.rule("output", "answers", vec![answers(), accept()]);
     for rule in from_host {
         for matches in routed_end(scene, &rule.to, End::To) {
-            add(table, "output", rule, matches, true);
+            add(scene, table, "output", rule, matches, true);
         }
     }
 }
 
 /// Rules to the host, in `input`: they can only say how it refuses.
-pub(super) fn to_host(scene: &Scene<'_>, table: &mut Table<'_>) {
+pub(super) fn to_host(scene: &Scene<'_>, table: &mut Part<'_>) {
     for rule in &scene.tenant.firewall {
         if rule.to == Endpoint::Host && rule.action != FirewallAction::Accept {
             for matches in routed_end(scene, &rule.from, End::From) {
-                add(table, "input", rule, matches, true);
+                add(scene, table, "input", rule, matches, true);
             }
         }
     }
 }
 
 /// Rules within a network, in the bridge's `forward`.
-pub(super) fn bridged(scene: &Scene<'_>, table: &mut Table<'_>) {
+pub(super) fn bridged(scene: &Scene<'_>, table: &mut Part<'_>) {
     let concerned: Vec<(&FirewallRule, Vec<Vec<Value>>)> = scene
         .tenant
         .firewall
@@ -84,13 +81,7 @@ pub(super) fn bridged(scene: &Scene<'_>, table: &mut Table<'_>) {
         return;
     }
     let chain = "forward";
-    table.hook(chain, "filter", "forward", 0);
-    let ours = members(scene, table);
-    table.rule(
-        chain,
-        super::NOT_OURS,
-        vec![is_not(meta("iifname"), json!(ours)), accept()],
-    );
+    table.entry(chain, &members(scene));
     table.rule(
         chain,
         "ARP",
@@ -110,7 +101,7 @@ pub(super) fn bridged(scene: &Scene<'_>, table: &mut Table<'_>) {
     );
     for (rule, ends) in concerned {
         for matches in ends {
-            add(table, chain, rule, matches, false);
+            add(scene, table, chain, rule, matches, false);
         }
         if rule.action == FirewallAction::Accept && rule.protocol != Some(Protocol::Tcp) {
             let back = both(
@@ -127,7 +118,8 @@ pub(super) fn bridged(scene: &Scene<'_>, table: &mut Table<'_>) {
 }
 
 fn add(
-    table: &mut Table<'_>,
+    scene: &Scene<'_>,
+    table: &mut Part<'_>,
     chain: &str,
     rule: &FirewallRule,
     mut matches: Vec<Value>,
@@ -137,7 +129,7 @@ fn add(
     let comment = rule.origin.place();
     if rule.log {
         let mut logged = matches.clone();
-        logged.extend(log(table, &comment));
+        logged.extend(log(&scene.tenant.id, &comment));
         table.rule(chain, &comment, logged);
     }
     if rule.action == FirewallAction::Accept {
@@ -243,15 +235,10 @@ fn routed_end(scene: &Scene<'_>, endpoint: &Endpoint, end: End) -> Vec<Vec<Value
     }
 }
 
-/// The set of links from which packets are the tenant's: its ports, and whoever is behind an uplink.
-fn members(scene: &Scene<'_>, table: &mut Table<'_>) -> &'static str {
-    let uplinks = uplink::links(scene);
-    if uplinks.is_empty() {
-        return "@ports";
-    }
+/// Links from which packets are the tenant's: its ports, and whoever is behind an uplink.
+fn members(scene: &Scene<'_>) -> Vec<Value> {
     let ports = scene.bridged_ports().map(|port| json!(port.link));
-    table.set("members", json!("ifname"), ports.chain(uplinks).collect());
-    "@members"
+    ports.chain(uplink::links(scene)).collect()
 }
 
 /// Ways to meet an endpoint of a bridged packet: by its port, which nobody can forge.

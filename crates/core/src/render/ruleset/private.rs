@@ -1,14 +1,12 @@
 //! Nobody speaks for another where each machine is alone on its link: there is no bridge whose rules could say it.
 
-use super::json::{Table, accept, concat, drop, field, is, is_not, meta};
+use crate::nftables::json::{Part, accept, concat, drop, field, is, is_not, meta};
 use crate::render::scene::{Port, Scene};
 use serde_json::{Value, json};
 
 const CHAIN: &str = "antispoof";
-/// Before the kernel looks for the connection of a packet: raw of nft(8).
-const PRIORITY: i32 = -300;
 
-pub(super) fn rules(scene: &Scene<'_>, table: &mut Table<'_>) {
+pub(super) fn rules(scene: &Scene<'_>, table: &mut Part<'_>) {
     let ports: Vec<&Port<'_>> = scene
         .ports()
         .filter(|port| scene.bridges[port.bridge].allocated.private)
@@ -17,8 +15,8 @@ pub(super) fn rules(scene: &Scene<'_>, table: &mut Table<'_>) {
         return;
     }
     let pair = |port: &Port<'_>, value: Value| json!({"concat": [port.link, value]});
-    let links = ports.iter().map(|port| json!(port.link)).collect();
-    table.set("ports", json!("ifname"), links);
+    let links: Vec<Value> = ports.iter().map(|port| json!(port.link)).collect();
+    table.entry(CHAIN, &links);
     let macs = ports.iter().map(|port| pair(port, json!(port.mac)));
     table.set("macs", json!(["ifname", "ether_addr"]), macs.collect());
     let ipv4 = ports.iter().map(|port| pair(port, json!(port.address)));
@@ -32,12 +30,7 @@ pub(super) fn rules(scene: &Scene<'_>, table: &mut Table<'_>) {
 
     let of_link = |left: Value| concat(&[meta("iifname"), left]);
     let address = |protocol: &str| of_link(field(protocol, "saddr"));
-    table.hook(CHAIN, "filter", "prerouting", PRIORITY);
     let mut add = |comment: &str, expressions: Vec<Value>| table.rule(CHAIN, comment, expressions);
-    add(
-        "not of a private link",
-        vec![is_not(meta("iifname"), json!("@ports")), accept()],
-    );
     let mac = of_link(field("ether", "saddr"));
     add(
         "another's MAC address",

@@ -4,18 +4,12 @@
 //! parent. In the segment each host is the router of its own machines and gives them their addresses; nothing of that leaves
 //! the host or comes from another one. That nobody there speaks for a machine of this host is said in [`super::uplink`].
 
-use super::json::{Table, accept, any_of, drop, field, is, is_not, meta};
 use crate::allocate::Uplink;
-use crate::model::{NetworkDetails, VXLAN_PORT};
-use crate::render::names::TENANT_LINK_GROUP;
+use crate::model::NetworkDetails;
+use crate::nftables::json::{Part, accept, any_of, drop, field, is, is_not, meta, segment_of};
 use crate::render::scene::{Bridge, Scene};
 use serde_json::{Value, json};
 use std::net::IpAddr;
-
-/// Before the tenants' own chains.
-const PRIORITY: i32 = -10;
-/// Before the bridge's own work, NF_BR_PRI_NAT_DST_BRIDGED.
-const BRIDGE_PRIORITY: i32 = -300;
 
 /// The segment of a bridge.
 struct Segment<'s> {
@@ -49,18 +43,10 @@ fn segments<'s>(scene: &'s Scene<'s>) -> impl Iterator<Item = Segment<'s>> {
     })
 }
 
-/// Whether the tenant has segments.
-pub(super) fn any(scene: &Scene<'_>) -> bool {
-    segments(scene).next().is_some()
-}
-
-/// Packets of a segment, by what UDP carries: flags of 32 bits, then the number.
+/// Packets of a segment.
 fn of(segment: &Segment<'_>) -> [Value; 2] {
-    let number = json!({"payload": {"base": "th", "offset": 96, "len": 24}});
-    [
-        is(field("udp", "dport"), json!(VXLAN_PORT)),
-        is(number, json!(segment.vni)),
-    ]
+    let (carried, number) = segment_of();
+    [carried, is(number, json!(segment.vni))]
 }
 
 /// Protocol of the other ends, and the one that they do not speak.
@@ -77,12 +63,15 @@ fn ends(segment: &Segment<'_>) -> Value {
 }
 
 /// What comes to this host for a segment, and what tenants send to another host as if they were this one.
-pub(super) fn guards(scene: &Scene<'_>, table: &mut Table<'_>) {
-    if !any(scene) {
+pub(super) fn guards(scene: &Scene<'_>, table: &mut Part<'_>) {
+    let numbers: Vec<Value> = segments(scene).map(|segment| json!(segment.vni)).collect();
+    if numbers.is_empty() {
         return;
     }
-    table.hook("segments", "filter", "input", PRIORITY);
-    table.hook("segments-out", "filter", "forward", PRIORITY);
+    table.entry("segments", &numbers);
+    table.entry("segments-out", &numbers);
+    let comment = "a tenant is no end of the segment";
+    table.rule("segments-out", comment, vec![drop()]);
     for segment in segments(scene) {
         let refuse = |condition: Value| [of(&segment).to_vec(), vec![condition, drop()]].concat();
         let what = "who sends into the segment";
@@ -98,17 +87,11 @@ pub(super) fn guards(scene: &Scene<'_>, table: &mut Table<'_>) {
             );
             table.rule("segments", what, refuse(is(meta("nfproto"), json!(other))));
         }
-        let tenants = is(meta("iifgroup"), json!(TENANT_LINK_GROUP));
-        table.rule(
-            "segments-out",
-            "a tenant is no end of the segment",
-            refuse(tenants),
-        );
     }
 }
 
 /// Segments that come through the tenant's own tunnels are for the host.
-pub(super) fn arrivals(scene: &Scene<'_>, table: &mut Table<'_>) {
+pub(super) fn arrivals(scene: &Scene<'_>, table: &mut Part<'_>) {
     for segment in segments(scene) {
         if let Some(below) = scene.below(segment.bridge).and_then(Bridge::tunnel) {
             let (own, _) = protocols(&segment);
@@ -123,12 +106,13 @@ pub(super) fn arrivals(scene: &Scene<'_>, table: &mut Table<'_>) {
 }
 
 /// What stays on its host.
-pub(super) fn bridged(scene: &Scene<'_>, table: &mut Table<'_>) {
-    if !any(scene) {
+pub(super) fn bridged(scene: &Scene<'_>, table: &mut Part<'_>) {
+    let links: Vec<Value> = segments(scene).map(|segment| json!(segment.link)).collect();
+    if links.is_empty() {
         return;
     }
-    table.hook("segment-in", "filter", "prerouting", BRIDGE_PRIORITY);
-    table.hook("segment-out", "filter", "postrouting", 0);
+    table.entry("segment-in", &links);
+    table.entry("segment-out", &links);
     for segment in segments(scene) {
         for condition in local(&segment) {
             for (chain, key) in [("segment-in", "iifname"), ("segment-out", "oifname")] {

@@ -2,13 +2,10 @@
 //! for none of the tenant's machines, nor for the host. Each side has its own DHCP and, unless the network says that its
 //! router is out there, its own router.
 
-use super::json::{Table, accept, any_of, drop, field, is, is_not, meta};
 use crate::allocate::Uplink;
+use crate::nftables::json::{Part, any_of, drop, field, is, meta};
 use crate::render::scene::{Bridge, Scene};
 use serde_json::{Value, json};
-
-/// Before the bridge's own work, NF_BR_PRI_NAT_DST_BRIDGED.
-const PRIORITY: i32 = -300;
 
 /// Uplinks that are ports of bridges, as elements of a set.
 pub(super) fn links(scene: &Scene<'_>) -> Vec<Value> {
@@ -21,12 +18,13 @@ fn link<'s>(bridge: &'s Bridge<'_>) -> Option<&'s str> {
     uplink.filter(|uplink| uplink.is_port()).map(Uplink::link)
 }
 
-pub(super) fn rules(scene: &Scene<'_>, table: &mut Table<'_>) {
+pub(super) fn rules(scene: &Scene<'_>, table: &mut Part<'_>) {
     let links = links(scene);
     if links.is_empty() {
         return;
     }
-    table.set("uplinks", json!("ifname"), links);
+    table.entry("uplink", &links);
+    table.entry("uplink-out", &links);
     let bridges = scene.bridges.iter();
     let routed = bridges.filter(|bridge| bridge.allocated.foreign_router().is_none());
     let routed = routed.filter_map(link).map(|link| json!(link));
@@ -37,7 +35,7 @@ pub(super) fn rules(scene: &Scene<'_>, table: &mut Table<'_>) {
 }
 
 /// Addresses of the tenant's machines and of the host, in every network: none of them is out there.
-fn own(scene: &Scene<'_>, table: &mut Table<'_>) {
+fn own(scene: &Scene<'_>, table: &mut Part<'_>) {
     let macs = scene.ports().map(|port| json!(port.mac)).collect();
     table.set("own-macs", json!("ether_addr"), macs);
     let ports = scene.ports().map(|port| json!(port.address));
@@ -51,14 +49,8 @@ fn own(scene: &Scene<'_>, table: &mut Table<'_>) {
     table.set("own-ipv6", json!("ipv6_addr"), ipv6.collect());
 }
 
-fn inward(table: &mut Table<'_>) {
+fn inward(table: &mut Part<'_>) {
     let chain = "uplink";
-    table.hook(chain, "filter", "prerouting", PRIORITY);
-    table.rule(
-        chain,
-        "not from outside",
-        vec![is_not(meta("iifname"), json!("@uplinks")), accept()],
-    );
     let own = |protocol: &str, name: &str, set: &str| is(field(protocol, name), json!(set));
     let tags = [json!("8021q"), json!("8021ad")];
     let advert = is(field("icmpv6", "type"), json!("nd-neighbor-advert"));
@@ -96,16 +88,10 @@ fn inward(table: &mut Table<'_>) {
 }
 
 /// What the host says to its machines is for nobody else.
-fn outward(table: &mut Table<'_>) {
-    let chain = "uplink-out";
-    table.hook(chain, "filter", "output", 0);
+fn outward(table: &mut Part<'_>) {
     for matches in [router(), dhcp()] {
-        let to = is(meta("oifname"), json!("@uplinks"));
-        table.rule(
-            chain,
-            "for machines of this host",
-            vec![to, matches, drop()],
-        );
+        let comment = "for machines of this host";
+        table.rule("uplink-out", comment, vec![matches, drop()]);
     }
 }
 

@@ -1,46 +1,36 @@
 //! Packets between a routing domain and everybody else. Its addresses may be those of another domain too, so addresses do
 //! not say where a packet belongs: its connection does, by a mark that is the number of the domain's routing table.
 
-use super::json::{Table, accept, any_of, drop, is, is_not, meta};
 use crate::allocate::Vrf;
-use crate::render::names::TENANT_LINK_GROUP;
+use crate::nftables::json::{Part, accept, any_of, drop, is, is_not, meta};
 use crate::render::scene::{Bridge, Scene};
 use serde_json::{Value, json};
 
 const CHAIN: &str = "domains";
-/// After connections are known and before anything is routed: mangle of nft(8).
-const PRIORITY: i32 = -150;
-
-pub(super) fn rules(scene: &Scene<'_>, table: &mut Table<'_>) {
-    let domains = || {
-        let bridges = scene.bridges.iter();
-        bridges.filter_map(|bridge| Some((bridge, bridge.allocated.vrf.as_ref()?)))
-    };
-    if domains().next().is_none() {
+pub(super) fn rules(scene: &Scene<'_>, table: &mut Part<'_>) {
+    let domains: Vec<(&Bridge<'_>, &Vrf)> = scene
+        .bridges
+        .iter()
+        .filter_map(|bridge| Some((bridge, bridge.allocated.vrf.as_ref()?)))
+        .collect();
+    if domains.is_empty() {
         return;
     }
-    table.hook(CHAIN, "filter", "prerouting", PRIORITY);
-    for (bridge, vrf) in domains() {
+    let links = domains.iter().flat_map(|(bridge, _)| bridge.link_values());
+    table.entry(CHAIN, &links.collect::<Vec<_>>());
+    let marks = domains.iter().map(|(_, vrf)| json!(vrf.table));
+    table.entry("marks", &marks.collect::<Vec<_>>());
+    for (bridge, vrf) in domains {
         let from = || is(meta("iifname"), any_of(&bridge.link_values()));
+        let known = any_of(&[json!(0), json!(vrf.table)]);
         table.rule(
             CHAIN,
             "another domain's connection",
-            vec![
-                from(),
-                is_not(connection(), any_of(&[json!(0), json!(vrf.table)])),
-                drop(),
-            ],
+            vec![from(), is_not(connection(), known), drop()],
         );
         table.rule(CHAIN, "", vec![from(), set(connection(), vrf), accept()]);
-        table.rule(
-            CHAIN,
-            "",
-            vec![
-                is_not(meta("iifgroup"), json!(TENANT_LINK_GROUP)),
-                is(connection(), json!(vrf.table)),
-                set(meta("mark"), vrf),
-            ],
-        );
+        let own = is(connection(), json!(vrf.table));
+        table.rule("marks", "", vec![own, set(meta("mark"), vrf)]);
     }
 }
 

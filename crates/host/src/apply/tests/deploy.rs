@@ -47,8 +47,8 @@ fn the_first_deployment_brings_everything_up() {
         host.links().unwrap().into_iter().collect::<Vec<_>>(),
         ["br-shop-0"]
     );
-    let tables: Vec<_> = host.tables().unwrap().into_keys().collect();
-    assert_eq!(tables, ["bridge bb-shop", "inet bb-shop"]);
+    let parts: Vec<_> = host.rules().unwrap().into_keys().collect();
+    assert_eq!(parts, ["bridge ", "bridge shop", "inet ", "inet shop"]);
     assert_eq!(
         generations::verify(host.root(), &name("shop"), 1).unwrap(),
         []
@@ -145,7 +145,8 @@ fn a_removal_leaves_nothing_but_data() {
     assert_succeeded(&remove(&host, &[], "shop")["shop"]);
     assert_eq!(units(&host), BTreeMap::new());
     assert!(host.links().unwrap().is_empty());
-    assert!(host.tables().unwrap().is_empty());
+    let parts: Vec<_> = host.rules().unwrap().into_keys().collect();
+    assert_eq!(parts, ["bridge ", "inet "]);
     assert!(!host.root().current(&name("shop")).exists());
     assert!(host.root().generation(&name("shop"), 1).exists());
     assert_eq!(std::fs::read_dir(host.root().network()).unwrap().count(), 0);
@@ -160,7 +161,7 @@ fn a_reboot_brings_the_current_generation_back() {
             .into_keys()
             .filter(|n| n != "multi-user.target")
             .collect();
-        (names, host.links().unwrap(), host.tables().unwrap())
+        (names, host.links().unwrap(), host.rules().unwrap())
     };
     let before = view(&host);
     host.reboot().unwrap();

@@ -3,7 +3,7 @@
 use super::scene::name;
 use crate::generations;
 use crate::host::Host;
-use crate::sim::{SimHost, Table};
+use crate::sim::{Part, SimHost};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
@@ -16,7 +16,7 @@ pub(crate) struct View {
     /// State and invocation of the units that are not inactive.
     pub(crate) units: BTreeMap<String, (String, String)>,
     links: BTreeSet<String>,
-    tables: BTreeMap<String, Table>,
+    rules: BTreeMap<String, Part>,
     network: BTreeMap<String, String>,
     placed: Option<String>,
     /// Names below the tenant's directory that no finished apply leaves.
@@ -56,11 +56,11 @@ impl View {
                 .into_iter()
                 .filter(|link| of_tenant(link))
                 .collect(),
-            tables: host
-                .tables()
+            rules: host
+                .rules()
                 .unwrap()
                 .into_iter()
-                .filter(|(table, _)| of_tenant(table))
+                .filter(|(part, _)| part.ends_with(&format!(" {id}")))
                 .collect(),
             network: files(&root.network())
                 .into_iter()

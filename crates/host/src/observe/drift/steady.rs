@@ -125,12 +125,13 @@ impl View<'_> {
         let Some(tables) = self.tables()? else {
             return Ok(None);
         };
-        let name = format!("bb-{id}");
         let mut hasher = DefaultHasher::new();
         for family in ["bridge", "inet"] {
-            tables
-                .get(&(family.to_owned(), name.clone()))
-                .hash(&mut hasher);
+            // What is shared guards the tenant too.
+            for owner in [id.as_str(), ""] {
+                let part = (family.to_owned(), owner.to_owned());
+                tables.get(&part).hash(&mut hasher);
+            }
         }
         Ok(Some((self.sight.rules, hasher.finish())))
     }

@@ -74,12 +74,12 @@ fn traces(world: &World, id: &str) -> Vec<String> {
         .unwrap()
         .into_iter()
         .filter(|link| own(link));
-    let tables = world
+    let rules = world
         .host
-        .tables()
+        .rules()
         .unwrap()
         .into_keys()
-        .filter(|table| own(table));
+        .filter(|part| own(part));
     let paths = ["/run", "/etc", "/nft", "/sys", "/var/lib/bitbuilder/git"].map(|top| {
         let top = root.join(top);
         let paths = tree(&top)
@@ -89,7 +89,7 @@ fn traces(world: &World, id: &str) -> Vec<String> {
     });
     units
         .chain(links)
-        .chain(tables)
+        .chain(rules)
         .chain(paths.into_iter().flatten())
         .collect()
 }
