@@ -515,7 +515,7 @@ fn show(host: &TestHost, unit: &str, key: &str) -> String {
 
 /// Whether the packet rules of the tenant mention `text`.
 fn rules(host: &TestHost, text: &str, expected: bool) {
-    let rules = host.exec_ok(["nft", "list", "table", "bridge", "bb-box"]);
+    let rules = host.exec_ok(["nft", "list", "table", "bridge", "bitbuilder"]);
     assert_eq!(rules.contains(text), expected, "{text} in {rules}");
 }
 

@@ -277,21 +277,34 @@ fn networks_are_put_right() {
     let leak = |text: String| -> &'static str { Box::leak(text.into_boxed_str()) };
     let deeds = [
         Deed {
-            script: "nft add rule inet bb-pair input accept; nft flush chain bridge bb-pair antispoof",
+            script: "nft add rule inet bitbuilder pair/input accept; nft flush chain bridge bitbuilder pair/antispoof",
             seen: &[
-                ("rules", "changed", "inet bb-pair"),
-                ("rules", "changed", "bridge bb-pair"),
+                ("rules", "changed", "inet bitbuilder pair/*"),
+                ("rules", "changed", "bridge bitbuilder pair/*"),
             ],
             restarts: &[],
         },
         Deed {
-            script: "nft delete table inet bb-pair",
-            seen: &[("rules", "missing", "inet bb-pair")],
+            script: "nft delete table inet bitbuilder",
+            seen: &[
+                ("rules", "missing", "inet bitbuilder"),
+                ("rules", "missing", "inet bitbuilder pair/*"),
+            ],
             restarts: &[],
         },
         Deed {
-            script: "nft add element bridge bb-pair macs '{ \"x\" . 02:00:00:00:00:01 }'",
-            seen: &[("rules", "changed", "bridge bb-pair")],
+            script: "nft delete element inet bitbuilder from '{ \"br-pair\" }'",
+            seen: &[("rules", "changed", "inet bitbuilder pair/*")],
+            restarts: &[],
+        },
+        Deed {
+            script: "nft insert rule inet bitbuilder input accept",
+            seen: &[("rules", "changed", "inet bitbuilder")],
+            restarts: &[],
+        },
+        Deed {
+            script: "nft add element bridge bitbuilder pair/macs '{ \"x\" . 02:00:00:00:00:01 }'",
+            seen: &[("rules", "changed", "bridge bitbuilder pair/*")],
             restarts: &[],
         },
         Deed {
@@ -366,7 +379,7 @@ fn the_policy_puts_right_what_a_timer_finds() {
     host.exec_ok(["bbctl", "sync"]);
     let db = invocation(&host, "pair-db");
     host.exec_ok(["systemctl", "stop", WEB]);
-    host.sh("nft flush chain inet bb-pair input");
+    host.sh("nft flush chain inet bitbuilder pair/input");
     host.exec_ok(["systemctl", "start", "bitbuilder-sync.service"]);
     host.wait_active(WEB);
     wait_healthy(&host, "pair");

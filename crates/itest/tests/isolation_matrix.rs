@@ -174,7 +174,7 @@ fn probe_counts(host: &TestHost, bridge: &str, gateway: &str) {
     let listing = || host.exec_ok(["nft", "list", "table", "inet", "probe"]);
     let before = listing();
     host.sh(&format!(
-        "nft insert rule inet bb-alpha input iifname {bridge} tcp dport 5555 accept"
+        "nft insert rule inet bitbuilder alpha/input iifname {bridge} tcp dport 5555 accept"
     ));
     common::works(
         host,

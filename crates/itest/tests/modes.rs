@@ -184,7 +184,7 @@ fn from_outside(host: &TestHost, web: &str) {
         "ip neigh flush dev host0; busybox wget -q -T 5 -O - http://web/",
     );
     host.sh(&format!("ip -n world1100 address del {web}/24 dev v1100"));
-    let dropped = host.sh("nft list chain bridge bb-shop uplink");
+    let dropped = host.sh("nft list chain bridge bitbuilder shop/uplink");
     let counted = |comment: &str| {
         let mut lines = dropped.lines().filter(|line| line.contains(comment));
         lines.any(|line| !line.contains("packets 0 "))
@@ -279,7 +279,7 @@ fn machines_of_a_private_network_meet_at_the_host_only() {
         ip address del {other}/32 dev host0; exit $status"
     );
     assert!(!inside(&host, "blog-look", &spoofed).status.success());
-    let counted = host.sh("nft list chain inet bb-blog antispoof");
+    let counted = host.sh("nft list chain inet bitbuilder blog/antispoof");
     let last = counted
         .lines()
         .find(|line| line.contains("everything else"));

@@ -63,13 +63,13 @@ impl Look {
 
     /// Whether nothing of it changed.
     pub(crate) fn is_like(&self, other: &Self) -> bool {
-        (&self.units, &self.links, &self.tables) == (&other.units, &other.links, &other.tables)
+        (&self.units, &self.links, &self.rules) == (&other.units, &other.links, &other.rules)
             && (&self.network, &self.generation) == (&other.network, &other.generation)
     }
 
     /// Whether links, their files, packet rules or names differ.
     pub(crate) fn network_differs(&self, other: &Self) -> bool {
-        (&self.links, &self.tables, &self.network) != (&other.links, &other.tables, &other.network)
+        (&self.links, &self.rules, &self.network) != (&other.links, &other.rules, &other.network)
     }
 
     /// Files of generations that differ.

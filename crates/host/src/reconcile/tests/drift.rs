@@ -78,7 +78,7 @@ fn put(world: &World, file: &str, content: &str) {
 
 fn open_firewall(world: &World) {
     let rule = serde_json::json!({"nftables": [{"add": {"rule": {
-        "family": "inet", "table": "bb-one", "chain": "input", "expr": [{"accept": null}],
+        "family": "inet", "table": "bitbuilder", "chain": "one/input", "expr": [{"accept": null}],
     }}}]});
     let rule = rule.to_string();
     world.host.apply_ruleset(rule.as_bytes()).unwrap();
@@ -273,7 +273,7 @@ fn the_network_is_put_right() {
     for expected in [
         (What::File, How::Changed, netdev.as_str()),
         (What::File, How::Changed, hosts),
-        (What::Rules, How::Changed, "inet bb-one"),
+        (What::Rules, How::Changed, "inet bitbuilder one/*"),
         (What::Link, How::Missing, bridge.as_str()),
     ] {
         assert!(found.contains(&expected), "{expected:?} in {found:?}");
