@@ -11,12 +11,14 @@ mod report;
 mod repository;
 mod startup;
 mod state;
+mod talk;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use measure::Binaries;
 use namespace::Wrapper;
 use report::Row;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
 
@@ -57,6 +59,16 @@ enum What {
         #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
         command: Vec<std::ffi::OsString>,
     },
+    /// Answers those who talk, until it is ended.
+    Listen {
+        /// Address and port.
+        address: SocketAddr,
+    },
+    /// Talks to who listens; prints JSON: mebibytesPerSecond, and microseconds of a round trip.
+    Talk {
+        /// Address and port.
+        address: SocketAddr,
+    },
 }
 
 impl What {
@@ -71,6 +83,8 @@ impl What {
             Self::Startup => "startup",
             Self::Pass => "pass",
             Self::Command { .. } => "command",
+            Self::Listen { .. } => "listen",
+            Self::Talk { .. } => "talk",
         }
     }
 }
@@ -79,6 +93,8 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let printed = match &cli.what {
         What::Command { command } => command_usage(command),
+        What::Listen { address } => talk::listen(*address),
+        What::Talk { address } => talk::talk(*address),
         _ => rows(&cli).map(|rows| report::print(&rows, cli.json)),
     };
     match printed {
@@ -131,7 +147,9 @@ fn rows(cli: &Cli) -> anyhow::Result<Vec<Row>> {
         What::Refs => refs::measure(cli.runs),
         What::Startup => startup::measure(&binaries, cli.runs),
         What::Pass => pass::measure(&binaries, cli.runs),
-        What::Command { .. } => anyhow::bail!("a command has no rows"),
+        What::Command { .. } | What::Listen { .. } | What::Talk { .. } => {
+            anyhow::bail!("`{}` has no rows", cli.what.name())
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: what our programs cost, beside what they stand on, measured in the same run.
 
+mod network;
 mod scale;
 
 use crate::repository;
@@ -24,6 +25,8 @@ pub(crate) enum Part {
     Pass,
     /// A push to a tenant, on a container host.
     Push,
+    /// A tenant's bridge beside a bare one, and beside that of a host with 1,000 tenants, on a container host.
+    Network,
     /// Ten and a hundred real tenants on a container host.
     Scale,
 }
@@ -49,12 +52,13 @@ pub(crate) fn bench(only: &[Part]) -> Result<()> {
 }
 
 impl Part {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Generators,
         Self::Refs,
         Self::Startup,
         Self::Pass,
         Self::Push,
+        Self::Network,
         Self::Scale,
     ];
 
@@ -70,6 +74,7 @@ impl Part {
             Self::Startup => command.arg("startup"),
             Self::Pass => command.arg("pass"),
             Self::Push => return Ok(vec![push()?]),
+            Self::Network => return network::rows(program),
             Self::Scale => return scale::rows(program),
         };
         let output = command.stderr(Stdio::inherit()).output()?;
