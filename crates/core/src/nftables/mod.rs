@@ -11,7 +11,7 @@ pub(crate) mod json;
 mod objects;
 mod shared;
 
-pub use objects::{Object, made, releases, removal, transaction};
+pub use objects::{Object, end, made, releases, removal, transaction};
 pub(crate) use shared::shared;
 
 use crate::model::Name;

@@ -111,6 +111,13 @@ pub fn removal(objects: &BTreeSet<Object>) -> Vec<u8> {
     with_shared(commands)
 }
 
+/// The transaction that takes everything away, of whomever it is.
+pub fn end() -> Vec<u8> {
+    let destroy = |family| json!({"destroy": {"table": {"family": family, "name": TABLE}}});
+    let all: Vec<Value> = ["inet", "bridge"].map(destroy).into();
+    json!({ "nftables": all }).to_string().into_bytes()
+}
+
 fn with_shared(own: Vec<Value>) -> Vec<u8> {
     let all: Vec<Value> = shared().iter().cloned().chain(own).collect();
     json!({ "nftables": all }).to_string().into_bytes()

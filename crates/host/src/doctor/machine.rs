@@ -18,6 +18,8 @@ const KERNEL: (u32, u32) = (6, 0);
 /// The clock is wrong before 2025.
 const EARLIEST: u64 = 1_735_689_600;
 const MIB: u64 = 1 << 20;
+/// Oldest version of nft.
+const NFT: [u32; 3] = [1, 1, 2];
 /// Programs and units that an installation has.
 const INSTALLED: [&str; 9] = [
     "/usr/lib/bitbuilder/agent",
@@ -43,7 +45,7 @@ pub fn machine(host: &dyn Host) -> Vec<Check> {
         overlay(),
         inotify(),
         unit(host, "networkd", "systemd-networkd.service"),
-        tool("nftables", "nft", &["--version"]),
+        packet_rules(),
         tool("iproute2", "ip", &["-Version"]),
         tool("nspawn", "systemd-nspawn", &["--version"]),
         git(),
@@ -154,6 +156,30 @@ fn tool(name: &str, program: &'static str, arguments: &[&str]) -> Check {
             let advice = format!("install the package that has `{program}`");
             Check::fail(name, error.to_string(), advice)
         }
+    }
+}
+
+/// `destroy`, and maps of what has no name for its type.
+fn packet_rules() -> Check {
+    let check = tool("nftables", "nft", &["--version"]);
+    let version = check
+        .message
+        .split_whitespace()
+        .find_map(|word| word.strip_prefix('v'));
+    let version = version.map(|version| {
+        version
+            .split('.')
+            .map(|part| part.parse().unwrap_or(0))
+            .collect()
+    });
+    let old = version.is_some_and(|version: Vec<u32>| version < NFT.to_vec());
+    match old {
+        true => Check::fail(
+            &check.name,
+            check.message,
+            "install nftables 1.1.2 or later",
+        ),
+        false => check,
     }
 }
 

@@ -4,6 +4,7 @@
 //! there is remembered, so that what a later generation no longer says goes away.
 
 mod placed;
+mod rules;
 mod tunnels;
 
 use crate::atomic;
@@ -12,7 +13,7 @@ use crate::host::{Host, HostError};
 use crate::paths::HostRoot;
 use crate::wireguard;
 use bitbuilder_core::model::Name;
-use bitbuilder_core::nftables::{self, Object};
+use bitbuilder_core::nftables;
 use placed::Placed;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -27,6 +28,9 @@ pub fn load(host: &dyn Host, id: &Name) -> Result<(), HostError> {
     let generation = host.root().current(id);
     let files = plain_files(&generation.join("network"))?;
     let ruleset = read_optional(&generation.join("nftables/ruleset.json"))?;
+    let transaction = ruleset.as_deref().map(nftables::transaction).transpose();
+    let transaction =
+        transaction.map_err(|error| HostError::damaged(&generation, error.to_string()))?;
     let before = Placed::read(host.root(), id)?;
     let uplinks = plain_files(&generation.join("uplinks"))?;
     let secrets = plain_files(&generation.join("wireguard"))?;
@@ -35,11 +39,8 @@ pub fn load(host: &dyn Host, id: &Name) -> Result<(), HostError> {
 
     // Remembered before anything is placed: a crash in between leaves nothing that nobody knows of, and files that are
     // in place without networkd knowing are seen to be unsettled.
-    before.union(&after).unsettled().write(host.root(), id)?;
-    if let Some(ruleset) = &ruleset {
-        let damaged = |error: serde_json::Error| HostError::damaged(&generation, error.to_string());
-        host.apply_ruleset(&nftables::transaction(ruleset).map_err(damaged)?)?;
-    }
+    let on_the_way = before.union(&after).unsettled();
+    rules::load(host, id, &on_the_way, transaction.as_deref())?;
     let placed = place(host, &files)?;
     let changed = !placed.is_empty() | remove_files(host, before.files.difference(&after.files))?;
     let gone: Vec<String> = before.links.difference(&after.links).cloned().collect();
@@ -51,7 +52,7 @@ pub fn load(host: &dyn Host, id: &Name) -> Result<(), HostError> {
     if changed || made || !before.is_settled() || is_gone(host, &after)? {
         host.reload_network(&after.links.iter().cloned().collect::<Vec<_>>())?;
     }
-    drop_rules(host, id, &(&before.rules - &after.rules))?;
+    rules::remove(host, id, &(&before.rules - &after.rules))?;
     refresh_names(host, id)?;
     after.write(host.root(), id)
 }
@@ -143,8 +144,7 @@ pub fn unload(host: &dyn Host, id: &Name) -> Result<(), HostError> {
     }
     wireguard::remove_secrets(host.root(), id, &[])?;
     // Last: while a link exists, its rules do.
-    drop_rules(host, id, &placed.rules)?;
-    Placed::forget(host.root(), id)
+    rules::remove_all(host, id, &placed)
 }
 
 /// Copies what differs; returns the names of it.
@@ -176,21 +176,6 @@ fn remove_files<'a>(
         changed |= disk::remove_file(&path)?;
     }
     Ok(changed)
-}
-
-/// Takes away what the tenant has no more.
-fn drop_rules(host: &dyn Host, id: &Name, gone: &BTreeSet<Object>) -> Result<(), HostError> {
-    if gone.is_empty() {
-        return Ok(());
-    }
-    for release in nftables::releases(id, gone) {
-        match host.apply_ruleset(&release) {
-            // Another tenant has the port by now.
-            Err(HostError::Tool { message, .. }) if message.contains("File exists") => {}
-            other => other?,
-        }
-    }
-    host.apply_ruleset(&nftables::removal(gone))
 }
 
 fn plain_files(directory: &Path) -> Result<BTreeMap<String, Vec<u8>>, HostError> {

@@ -8,6 +8,7 @@ use bitbuilder_core::model::Name;
 use bitbuilder_core::nftables::{self, Object};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::path::PathBuf;
 
 /// Files, links and packet rules of one tenant.
@@ -109,6 +110,19 @@ impl Placed {
 
     pub(super) fn write(&self, root: &HostRoot, id: &Name) -> Result<(), HostError> {
         atomic::write_json(&path(root, id), self)
+    }
+
+    /// Whether no other tenant has anything in place.
+    pub(super) fn is_alone(root: &HostRoot, id: &Name) -> Result<bool, HostError> {
+        let own = path(root, id);
+        let directory = root.runtime().join("network");
+        for entry in fs::read_dir(&directory).map_err(HostError::file(&directory))? {
+            let other = entry.map_err(HostError::file(&directory))?.path();
+            if other != own && other.extension().is_some_and(|kind| kind == "json") {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     pub(super) fn forget(root: &HostRoot, id: &Name) -> Result<(), HostError> {

@@ -1,4 +1,4 @@
-//! Packet rules, through nft(8) 1.0 or later and its JSON form, libnftables-json(5).
+//! Packet rules, through nft(8) 1.1.2 or later and its JSON form, libnftables-json(5).
 
 mod version;
 

@@ -207,6 +207,7 @@ impl Next<'_> {
         let object = format!("{} {name}", command.kind);
         match (command.verb, command.kind) {
             ("add", "table") => {}
+            ("destroy", "table") => self.destroy(command.text("family")),
             ("add", "chain" | "set" | "map") => {
                 let said = short(&[command.object.to_string().as_bytes()]);
                 part.objects.entry(object).or_insert(said);
@@ -231,6 +232,18 @@ impl Next<'_> {
             _ => return Err("Operation not supported".to_owned()),
         }
         Ok(())
+    }
+
+    /// Takes everything of a family away.
+    fn destroy(&mut self, family: &str) {
+        let is = |key: &&String| key.split(' ').next() == Some(family);
+        let parts = self.state.parts.keys().chain(self.parts.keys());
+        let parts: Vec<String> = parts.filter(is).cloned().collect();
+        let keys = self.state.keys.keys().chain(self.keys.keys());
+        let keys: Vec<String> = keys.filter(is).cloned().collect();
+        self.parts
+            .extend(parts.into_iter().map(|key| (key, Part::default())));
+        self.keys.extend(keys.into_iter().map(|key| (key, None)));
     }
 
     fn elements(&mut self, command: &Command<'_>) -> Result<(), String> {
@@ -322,6 +335,15 @@ pub(super) fn list(root: &HostRoot, json: &[u8]) -> Result<(), HostError> {
         if command.kind == "element" {
             continue;
         }
+        if (command.verb, command.kind) == ("destroy", "table") {
+            for entry in fs::read_dir(listing(root)).into_iter().flatten().flatten() {
+                let name = entry.file_name();
+                if name.to_string_lossy().starts_with(command.text("family")) {
+                    disk::remove_file(&entry.path())?;
+                }
+            }
+            continue;
+        }
         let part = command.part();
         let before = || fs::read_to_string(path(&part)).unwrap_or_default();
         let read = |text: String| {
@@ -337,7 +359,7 @@ pub(super) fn list(root: &HostRoot, json: &[u8]) -> Result<(), HostError> {
             "add" => lines.push(json!({ kind: command.object })),
             "flush" => lines.retain(|line| !is(line, "rule", "chain")),
             _ => lines.retain(|line| {
-                !is(line, kind, "name") && !(kind == "chain" && is(line, "rule", "chain"))
+                !(is(line, kind, "name") || kind == "chain" && is(line, "rule", "chain"))
             }),
         }
     }

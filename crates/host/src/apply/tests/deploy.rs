@@ -146,7 +146,7 @@ fn a_removal_leaves_nothing_but_data() {
     assert_eq!(units(&host), BTreeMap::new());
     assert!(host.links().unwrap().is_empty());
     let parts: Vec<_> = host.rules().unwrap().into_keys().collect();
-    assert_eq!(parts, ["bridge ", "inet "]);
+    assert!(parts.is_empty(), "{parts:?}");
     assert!(!host.root().current(&name("shop")).exists());
     assert!(host.root().generation(&name("shop"), 1).exists());
     assert_eq!(std::fs::read_dir(host.root().network()).unwrap().count(), 0);
