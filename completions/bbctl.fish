@@ -287,7 +287,7 @@ complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and not __fish_seen_
 complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and __fish_seen_subcommand_from add" -l repository -d 'Git URL of its repository; `embedded` is the same as --embedded' -r
 complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and __fish_seen_subcommand_from add" -l ref -d 'Branch, tag or commit; `main` by default' -r
 complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and __fish_seen_subcommand_from add" -l name -d 'Name for people' -r
-complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and __fish_seen_subcommand_from add" -l limits -d 'Ceilings: cpu, memory, storage, tasks, machines, containers' -r
+complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and __fish_seen_subcommand_from add" -l limits -d 'Ceilings: cpu, memory, storage, tasks, machines, containers, networks, addresses, connections, bandwidth' -r
 complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and __fish_seen_subcommand_from add" -l allow -d 'What it may use: `machines`, `containers`, `portable`, `users`, `hooks` (`no-hooks` forbids), `publish=tcp/8000-8099`, `networks=private`' -r
 complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and __fish_seen_subcommand_from add" -l checkout -d 'Commit in this clone of the system repository, and push nothing; by default the commit is pushed into the repository that the host keeps' -r -F
 complete -c bbctl -n "__fish_bbctl_using_subcommand tenant; and __fish_seen_subcommand_from add" -l sim -d 'Work on a simulated host, whose files are below this directory' -r -F

@@ -28,12 +28,13 @@ const SERVE: &str = r#"exec perl -MIO::Socket::IP -e '
 const OUTSIDE: &str = "198.18.0.1";
 const OUTSIDE6: &str = "fd99::1";
 
-fn registry() -> Repository {
+fn registry(limits: &Value) -> Repository {
     let system = Repository::new();
     let entry = |id: &str| {
         json!({
             "id": id,
             "repository": format!("file:///var/lib/bitbuilder/git/{id}.git"),
+            "limits": limits,
             "allow": { "publish": ["tcp/8000-8099", "udp/8000-8099"] },
         })
     };
@@ -55,7 +56,7 @@ const UDP: &str = "{ port: 8080, protocol: udp, to: web, toPort: 80 }";
 fn prepared() -> (TestHost, Repository, Repository) {
     let host = TestHost::new("publish");
     host.init();
-    host.push_ok("system", registry().path());
+    host.push_ok("system", registry(&json!({})).path());
     let one = Repository::tenant("one");
     let serve = command(SERVE, "health: { tcp: 80, interval: 1s }\n");
     one.write("containers/web/config.yaml", &serve);
@@ -86,6 +87,7 @@ fn what_is_taken_back_is_closed() {
     conflicts(&host, &two);
     unpublished(&host, &one);
     shared(&host, &one, &two);
+    ceilings(&host);
 }
 
 /// Python of the outside: what the server says first.
@@ -222,4 +224,36 @@ fn shared(host: &TestHost, one: &Repository, two: &Repository) {
         "{output:?}"
     );
     assert!(refused());
+}
+
+/// What the registry allows is what passes: connections a second, and bytes.
+fn ceilings(host: &TestHost) {
+    let address = host.address();
+    let flood = format!(
+        "python3 -c 'import socket
+udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for _ in range(1000): udp.sendto(b\"x\" * 1400, (\"{address}\", 8080))
+for _ in range(20):
+    tcp = socket.socket(); tcp.setblocking(False); tcp.connect_ex((\"{address}\", 8081))'"
+    );
+    let dropped = |chain: &str, what: &str| {
+        let rules = host.exec_ok(["nft", "list", "chain", "inet", "bitbuilder", chain]);
+        let mut lines = rules.lines().filter(|line| line.contains(what));
+        lines.any(|line| !line.contains("packets 0 "))
+    };
+    let bytes = || dropped("one/to", "more bytes a second");
+    let connections = || dropped("one/inbound", "more connections a second");
+    let apply = |limits: Value| {
+        host.push_ok("system", registry(&limits).path());
+        host.exec_ok(["bbctl", "sync"]);
+        let output = host.outside(&flood);
+        assert!(output.status.success(), "{output:?}");
+    };
+    apply(json!({ "bandwidth": "100G", "connections": 1_000_000 }));
+    assert!(!bytes() && !connections(), "nothing is too much");
+    apply(json!({ "bandwidth": "100K", "connections": 2 }));
+    host.wait_for("bytes that are too many", bytes);
+    host.wait_for("connections that are too many", connections);
+    // Both are as they were rendered.
+    host.exec_ok(["bbctl", "drift", "one", "--exit-code"]);
 }

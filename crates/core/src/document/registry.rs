@@ -63,6 +63,14 @@ written! {
         optional "machines" machines: Int<0, 10_000>,
         /// Containers.
         optional "containers" containers: Int<0, 10_000>,
+        /// Networks.
+        optional "networks" networks: Int<0, 10_000>,
+        /// Interfaces of workloads in networks, each with its address.
+        optional "addresses" addresses: Int<0, 100_000>,
+        /// New connections a second, out of its networks and into them, each way.
+        optional "connections" connections: Int<1, 1_000_000>,
+        /// Bytes a second, out of its networks and into them, each way.
+        optional "bandwidth" bandwidth: Bytes,
     }
 }
 
@@ -215,6 +223,10 @@ fn limits(doc: LimitsDoc) -> Limits {
         tasks: doc.tasks.map(|n| n.value.0),
         machines: doc.machines.map(|n| n.value.0),
         containers: doc.containers.map(|n| n.value.0),
+        networks: doc.networks.map(|n| n.value.0),
+        addresses: doc.addresses.map(|n| n.value.0),
+        connections: doc.connections.map(|n| n.value.0),
+        bandwidth: doc.bandwidth.map(|n| n.value),
     }
 }
 

@@ -231,6 +231,9 @@ fn normal(value: &mut Value) {
             {
                 limit.remove("burst");
             }
+            if let Some(Value::Object(limit)) = object.get_mut("limit") {
+                in_bytes(limit);
+            }
             object.values_mut().for_each(normal);
             if let Some(Value::Array(elements)) = object.get_mut("set") {
                 merge(elements);
@@ -241,6 +244,21 @@ fn normal(value: &mut Value) {
         }
         Value::String(text) if text == "icmpv6" => *text = "ipv6-icmp".to_owned(),
         _ => {}
+    }
+}
+
+/// Rates and bursts in bytes: nft says them in the largest unit that fits.
+fn in_bytes(limit: &mut Map<String, Value>) {
+    for key in ["rate", "burst"] {
+        let unit = format!("{key}_unit");
+        let bits = match limit.get(&unit).and_then(Value::as_str) {
+            Some("mbytes") => 20,
+            Some("kbytes") => 10,
+            _ => continue,
+        };
+        let number = limit.get(key).and_then(Value::as_u64).unwrap_or_default();
+        limit.insert(key.to_owned(), (number << bits).into());
+        limit.insert(unit, "bytes".into());
     }
 }
 

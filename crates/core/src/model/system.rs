@@ -86,6 +86,18 @@ pub struct Limits {
     pub machines: Option<u64>,
     /// Number of containers.
     pub containers: Option<u64>,
+    /// Number of networks.
+    #[serde(default)]
+    pub networks: Option<u64>,
+    /// Number of interfaces of workloads in networks: each has an address.
+    #[serde(default)]
+    pub addresses: Option<u64>,
+    /// New connections a second, out of its networks and into them, each way.
+    #[serde(default)]
+    pub connections: Option<u64>,
+    /// Bytes a second, out of its networks and into them, each way.
+    #[serde(default)]
+    pub bandwidth: Option<Bytes>,
 }
 
 /// What one tenant may use.

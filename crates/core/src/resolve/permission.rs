@@ -87,18 +87,25 @@ fn counts(refusal: &mut Refusal<'_>, containers: &[Container]) {
         ("virtual machines", limits.machines, machines.collect()),
     ];
     for (what, limit, origins) in kinds {
-        let limit = limit.unwrap_or(u64::MAX);
-        let surplus = usize::try_from(limit)
-            .ok()
-            .and_then(|limit| origins.get(limit));
-        if let Some(origin) = surplus {
-            let message = format!(
-                "{} {what} are declared and {limit} are allowed, the limit of {}",
-                origins.len(),
-                refusal.input.registration.origin
-            );
-            let finding = Finding::error((*origin).clone(), "too-many-workloads", message);
-            refusal.findings.push(finding);
-        }
+        let finding = surplus(refusal.input, "too-many-workloads", what, limit, &origins);
+        refusal.findings.extend(finding);
     }
+}
+
+/// An error at the first of `origins` that is beyond the registry's `limit`.
+pub(super) fn surplus(
+    input: &Input<'_>,
+    rule: &str,
+    what: &str,
+    limit: Option<u64>,
+    origins: &[&Origin],
+) -> Option<Finding> {
+    let limit = limit?;
+    let origin = origins.get(usize::try_from(limit).ok()?)?;
+    let message = format!(
+        "{} {what} are declared and {limit} are allowed, the limit of {}",
+        origins.len(),
+        input.registration.origin
+    );
+    Some(Finding::error((*origin).clone(), rule, message))
 }

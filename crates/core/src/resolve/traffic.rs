@@ -2,7 +2,7 @@
 
 use super::{Input, suggest};
 use crate::desired::DesiredWorkload;
-use crate::finding::Finding;
+use crate::finding::{Finding, Origin};
 use crate::model::{Endpoint, FirewallRule, Name, Network, Peering, Publish};
 
 /// The published ports that the registry allows and a workload of this host answers.
@@ -79,6 +79,32 @@ fn not_allowed(input: &Input<'_>, entry: &Publish) -> Option<Finding> {
         input.registration.id, entry.protocol, entry.port
     );
     Some(Finding::error(entry.origin.clone(), "not-allowed", message).help(help))
+}
+
+/// Errors when there are more networks, or interfaces in them, than the registry allows.
+pub(super) fn counts(
+    input: &Input<'_>,
+    networks: &[Network],
+    workloads: &[DesiredWorkload],
+) -> Vec<Finding> {
+    let limits = &input.registration.limits;
+    let networks: Vec<&Origin> = networks.iter().map(|network| &network.origin).collect();
+    let attachments = workloads.iter().flat_map(|workload| &workload.attachments);
+    let addresses: Vec<&Origin> = attachments.map(|attachment| &attachment.origin).collect();
+    [
+        ("too-many-networks", "networks", limits.networks, networks),
+        (
+            "too-many-addresses",
+            "interfaces in networks",
+            limits.addresses,
+            addresses,
+        ),
+    ]
+    .into_iter()
+    .filter_map(|(rule, what, limit, origins)| {
+        super::permission::surplus(input, rule, what, limit, &origins)
+    })
+    .collect()
 }
 
 /// The peerings of networks that are here; one that is not has a finding of its own.

@@ -311,6 +311,15 @@ fn a_peering_needs_both_sides() {
 }
 
 #[test]
+fn one_packet_is_within_every_rate() {
+    let mut shop = shop();
+    shop.ceilings.connections = Some(10);
+    let case = Case::of(&[shop]);
+    let reason = "a network with NAT reaches the outside".to_owned();
+    assert_eq!(case.says("web", "outside", 80), (Verdict::Accept, reason));
+}
+
+#[test]
 fn private_networks_and_routing_domains() {
     for mode in [NetworkMode::Private, NetworkMode::Vrf] {
         let mut shop = tenant("shop", &["web", "db"]);

@@ -4,7 +4,7 @@ use crate::Case;
 use crate::fixtures::*;
 use bitbuilder_core::artefact::{OwnedDirectory, OwnedUnit, UnitKind};
 use bitbuilder_core::desired::Layer;
-use bitbuilder_core::model::Name;
+use bitbuilder_core::model::{Bytes, Limits, Name};
 use proptest::prelude::*;
 
 const WEB: &str = "system/systemd-nspawn@shop-web.service.d/50-bitbuilder.conf";
@@ -812,6 +812,41 @@ fn packet_rules_are_about_own_packets() {
     refused("packet-rule", |case| {
         case.registration.allow.publish.clear()
     });
+}
+
+#[test]
+fn ceilings_of_packets_hold() {
+    let mut shop = shop();
+    shop.ceilings.connections = Some(50);
+    shop.ceilings.bandwidth = Some(Bytes(12 << 20));
+    let limited = || {
+        let mut case = Case::of(&shop);
+        case.registration.limits.connections = shop.ceilings.connections;
+        case.registration.limits.bandwidth = shop.ceilings.bandwidth;
+        case
+    };
+    assert_eq!(limited().findings(), []);
+    // Rendered under other limits, or without them.
+    type Change = fn(&mut Limits);
+    let changes: [Change; 4] = [
+        |limits| limits.connections = Some(51),
+        |limits| limits.connections = None,
+        |limits| limits.bandwidth = Some(Bytes(11 << 20)),
+        |limits| limits.bandwidth = None,
+    ];
+    for change in changes {
+        let mut case = limited();
+        change(&mut case.registration.limits);
+        let rules: Vec<String> = case
+            .findings()
+            .into_iter()
+            .map(|one| one.rule.to_string())
+            .collect();
+        assert!(rules.contains(&"packet-rule".to_owned()), "{rules:?}");
+    }
+    let mut case = Case::of(&crate::fixtures::shop());
+    case.registration.limits.connections = Some(50);
+    assert_ne!(case.findings(), []);
 }
 
 #[test]

@@ -25,7 +25,7 @@ pub(super) struct Entry {
     /// Name for people.
     #[arg(long)]
     name: Option<String>,
-    /// Ceilings: cpu, memory, storage, tasks, machines, containers.
+    /// Ceilings: cpu, memory, storage, tasks, machines, containers, networks, addresses, connections, bandwidth.
     #[arg(long, value_name = "KEY=VALUE,...", value_delimiter = ',')]
     limits: Vec<String>,
     /// What it may use: `machines`, `containers`, `portable`, `users`, `hooks` (`no-hooks` forbids), `publish=tcp/8000-8099`,
@@ -70,13 +70,14 @@ fn limits(words: &[String]) -> Result<Value, CommandError> {
     for word in words {
         let (key, value) = word.split_once('=').unwrap_or((word, ""));
         let value = match key {
-            "memory" | "storage" if !value.is_empty() => Value::from(value),
-            "cpu" | "tasks" | "machines" | "containers" => number(value).ok_or_else(|| {
+            "memory" | "storage" | "bandwidth" if !value.is_empty() => Value::from(value),
+            "cpu" | "tasks" | "machines" | "containers" | "networks" | "addresses"
+            | "connections" => number(value).ok_or_else(|| {
                 CommandError::usage(format!("`{word}`: `{value}` is not a number"))
             })?,
             _ => {
                 let message = format!(
-                    "`{word}` is not a limit: write cpu=4, memory=8G, storage=50G, tasks=4096, machines=8 or containers=32"
+                    "`{word}` is not a limit: write cpu=4, memory=8G, storage=50G, tasks=4096, machines=8, containers=32, networks=4, addresses=64, connections=200 or bandwidth=12M"
                 );
                 return Err(CommandError::usage(message));
             }

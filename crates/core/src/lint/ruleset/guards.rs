@@ -89,8 +89,11 @@ pub(super) fn closed() -> Vec<Rule> {
 }
 
 /// What passes between networks that are shared.
-pub(super) fn peering() -> Vec<Rule> {
-    vec![answers(), vec![jump("rules")], vec![accept()]]
+pub(super) fn peering(expected: &Expected<'_>) -> Vec<Rule> {
+    let mut rules = vec![answers()];
+    rules.extend(rate(expected));
+    rules.extend([vec![jump("rules")], vec![accept()]]);
+    rules
 }
 
 fn jump(chain: &str) -> Value {
@@ -234,23 +237,27 @@ pub(super) fn input(expected: &Expected<'_>, rules: &[Rule], log: &str) -> bool 
 }
 
 /// What goes from the tenant to others, and between its networks.
-pub(super) fn outward() -> Vec<Rule> {
-    vec![
-        vec![meta_is("oifname", "@links"), jump("between")],
+pub(super) fn outward(expected: &Expected<'_>) -> Vec<Rule> {
+    let mut rules = vec![vec![meta_is("oifname", "@links"), jump("between")]];
+    rules.extend(bandwidth(expected));
+    rules.extend([
         vec![is_peers(), jump("peering")],
         vec![meta_is("oifgroup", GROUP), drop()],
         vec![jump("outbound")],
-    ]
+    ]);
+    rules
 }
 
 /// What comes from others.
-pub(super) fn inward() -> Vec<Rule> {
-    vec![
-        vec![meta_is("iifname", "@links"), accept()],
+pub(super) fn inward(expected: &Expected<'_>) -> Vec<Rule> {
+    let mut rules = vec![vec![meta_is("iifname", "@links"), accept()]];
+    rules.extend(bandwidth(expected));
+    rules.extend([
         vec![is_peers(), jump("peering")],
         vec![meta_is("iifgroup", GROUP), drop()],
         vec![jump("inbound")],
-    ]
+    ]);
+    rules
 }
 
 fn is_peers() -> Value {
@@ -258,10 +265,28 @@ fn is_peers() -> Value {
     is(pair, "@peers")
 }
 
-pub(super) fn inbound() -> Vec<Rule> {
+/// New connections beyond what the registry allows go nowhere.
+fn rate(expected: &Expected<'_>) -> Option<Rule> {
+    let rate = expected.registration.limits.connections?;
+    let over = json!({"limit": {"rate": rate, "burst": rate, "per": "second", "inv": true}});
+    Some(vec![over, drop()])
+}
+
+/// Nor does what is more than the bandwidth that it allows; a tenth of a second's worth may come at once.
+fn bandwidth(expected: &Expected<'_>) -> Option<Rule> {
+    let rate = expected.registration.limits.bandwidth?.0;
+    let over = json!({"limit": {
+        "rate": rate, "rate_unit": "bytes", "burst": (rate / 10).max(1 << 17), "burst_unit": "bytes",
+        "per": "second", "inv": true,
+    }});
+    Some(vec![over, drop()])
+}
+
+pub(super) fn inbound(expected: &Expected<'_>) -> Vec<Rule> {
     let mut rules = close();
+    rules.push(answers());
+    rules.extend(rate(expected));
     rules.extend([
-        answers(),
         vec![published(), jump("rules")],
         vec![published(), accept()],
         vec![drop()],
@@ -269,10 +294,11 @@ pub(super) fn inbound() -> Vec<Rule> {
     rules
 }
 
-pub(super) fn outbound() -> Vec<Rule> {
+pub(super) fn outbound(expected: &Expected<'_>) -> Vec<Rule> {
     let mut rules = close();
+    rules.push(answers());
+    rules.extend(rate(expected));
     rules.extend([
-        answers(),
         vec![meta_is_not("iifname", "@nat"), drop()],
         vec![jump("rules")],
         vec![accept()],
@@ -296,10 +322,12 @@ pub(super) fn between(expected: &Expected<'_>, rules: &[Rule]) -> bool {
         }
         known.extend(guards);
     }
+    let rate: Vec<Rule> = rate(expected).into_iter().collect();
     *answer == answers()
         && *own == vec![jump("rules")]
         && *last == vec![drop()]
-        && within
+        && within.starts_with(&rate)
+        && within[rate.len()..]
             .iter()
             .all(|rule| known.contains(rule) || is_between_private(expected, rule))
 }

@@ -239,13 +239,22 @@ fn inet(expected: &Expected<'_>, table: &Part, wrong: &mut Vec<String>) {
     let log = log_prefix(expected.id);
     let own = |rule: &Vec<Value>| guards::is_filter(rule, &log);
     require(guards::input(expected, table.rules("input"), &log), "input");
-    require(table.rules("from") == guards::outward(), "from");
-    require(table.rules("to") == guards::inward(), "to");
+    require(table.rules("from") == guards::outward(expected), "from");
+    require(table.rules("to") == guards::inward(expected), "to");
     require(table.rules("zone") == guards::zone(expected), "zone");
-    require(table.rules("inbound") == guards::inbound(), "inbound");
-    require(table.rules("outbound") == guards::outbound(), "outbound");
+    require(
+        table.rules("inbound") == guards::inbound(expected),
+        "inbound",
+    );
+    require(
+        table.rules("outbound") == guards::outbound(expected),
+        "outbound",
+    );
     require(table.rules("closed") == guards::closed(), "closed");
-    require(table.rules("peering") == guards::peering(), "peering");
+    require(
+        table.rules("peering") == guards::peering(expected),
+        "peering",
+    );
     require(guards::between(expected, table.rules("between")), "between");
     require(table.rules("rules").iter().all(own), "rules");
     let links = strings(table.set("links"));

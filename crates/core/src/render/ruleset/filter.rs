@@ -3,7 +3,7 @@
 //! The guards come first and are not the tenant's to open: other tenants, the host, the outside of a network
 //! without NAT, and everything from outside that no published port let in. Then come the tenant's own rules.
 
-use super::{policy, segment};
+use super::{ceilings, policy, segment};
 use crate::nftables::json::{
     Part, accept, answers, any_of, concat, counter, drop, field, goto, is, is_not, jump, meta,
     publication, published,
@@ -106,6 +106,7 @@ fn peers(scene: &Scene<'_>, table: &mut Part<'_>) {
     table.set("peers", json!(["ifname", "ifname"]), pairs);
     table.chain("peering");
     table.rule("peering", "answers", vec![answers(), accept()]);
+    ceilings::connections(scene, "peering", table);
     table.rule("peering", "", vec![jump("rules")]);
     table.rule(
         "peering",
@@ -166,17 +167,24 @@ fn forward(scene: &Scene<'_>, table: &mut Part<'_>) {
     let ours = |key: &str| is(meta(key), json!("@links"));
     let tenants = |key: &str| is(meta(key), json!(TENANT_LINK_GROUP));
 
+    table.rule(
+        "from",
+        "between networks",
+        vec![ours("oifname"), jump("between")],
+    );
+    ceilings::bandwidth(scene, "from", table);
     let mut add = |comment: &str, expressions| table.rule("from", comment, expressions);
-    add("between networks", vec![ours("oifname"), jump("between")]);
     add("peering", vec![peers(), jump("peering")]);
     add("another tenant", vec![tenants("oifgroup"), drop()]);
     add("outbound", vec![jump("outbound")]);
 
-    let mut add = |comment: &str, expressions| table.rule("to", comment, expressions);
-    add(
+    table.rule(
+        "to",
         "decided where it comes from",
         vec![ours("iifname"), accept()],
     );
+    ceilings::bandwidth(scene, "to", table);
+    let mut add = |comment: &str, expressions| table.rule("to", comment, expressions);
     add("peering", vec![peers(), jump("peering")]);
     add("another tenant", vec![tenants("iifgroup"), drop()]);
     add("inbound", vec![jump("inbound")]);
@@ -186,6 +194,10 @@ fn forward(scene: &Scene<'_>, table: &mut Part<'_>) {
     }
     for chain in ["inbound", "outbound", "between"] {
         table.rule(chain, "answers", vec![answers(), accept()]);
+    }
+    // Behind the answers everything is the first packet of a connection.
+    for chain in ["inbound", "outbound", "between"] {
+        ceilings::connections(scene, chain, table);
     }
     table.rule(
         "inbound",

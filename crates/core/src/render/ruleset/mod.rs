@@ -6,6 +6,7 @@
 //! "another tenant" is a link of the tenants' group.
 
 mod antispoof;
+mod ceilings;
 mod filter;
 mod nat;
 mod policy;

@@ -72,6 +72,26 @@ fn registry() -> Vec<Row> {
             json!(1),
         ),
         set(
+            "tenants[].limits.networks",
+            "/tenants/0/limits/networks",
+            json!(1),
+        ),
+        set(
+            "tenants[].limits.addresses",
+            "/tenants/0/limits/addresses",
+            json!(1),
+        ),
+        set(
+            "tenants[].limits.connections",
+            "/tenants/0/limits/connections",
+            json!(100),
+        ),
+        set(
+            "tenants[].limits.bandwidth",
+            "/tenants/0/limits/bandwidth",
+            json!("12M"),
+        ),
+        set(
             "tenants[].verify.commits",
             "/tenants/0/verify",
             json!({ "commits": "warn", "signers": [SIGNERS[0]] }),

@@ -1,0 +1,33 @@
+//! How much may cross the border of a tenant's networks: ceilings of the registry. What is more is dropped, which TCP takes
+//! as the word to slow down.
+
+use crate::nftables::json::{Part, drop};
+use crate::render::scene::Scene;
+use serde_json::json;
+
+/// What may come at once: a tenth of a second's worth, and no less than two of the largest packets.
+const LEAST_BURST: u64 = 1 << 17;
+
+/// Drops what is more than the tenant's connections a second, at the end of `chain` so far.
+pub(super) fn connections(scene: &Scene<'_>, chain: &str, table: &mut Part<'_>) {
+    let Some(rate) = scene.tenant.ceilings.connections else {
+        return;
+    };
+    let over = json!({"limit": {"rate": rate, "burst": rate, "per": "second", "inv": true}});
+    let comment = "more connections a second than the registry allows";
+    table.rule(chain, comment, vec![over, drop()]);
+}
+
+/// Drops what is more than the tenant's bytes a second, at the end of `chain` so far.
+pub(super) fn bandwidth(scene: &Scene<'_>, chain: &str, table: &mut Part<'_>) {
+    let Some(rate) = scene.tenant.ceilings.bandwidth else {
+        return;
+    };
+    let over = json!({"limit": {
+        "rate": rate.0, "rate_unit": "bytes",
+        "burst": (rate.0 / 10).max(LEAST_BURST), "burst_unit": "bytes",
+        "per": "second", "inv": true,
+    }});
+    let comment = "more bytes a second than the registry allows";
+    table.rule(chain, comment, vec![over, drop()]);
+}
