@@ -27,6 +27,7 @@ pub(super) struct Placed {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) keys: BTreeMap<String, String>,
     /// What the tenant has in the tables of packet rules.
+    #[serde(default)]
     pub(super) rules: BTreeSet<Object>,
     /// Somebody began to change it and did not get to the end.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
