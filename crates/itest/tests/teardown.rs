@@ -22,7 +22,7 @@ files() {
        -o -path /run/systemd/netif -o -path '/var/lib/tenants/other/containers/*/upper/var/log' -o -path /var/cache -o -path /run/dbus -o -path /run/systemd/sessions -o -path /run/netns \
        -o -path '/run/systemd/generator*' -o -path /var/lib/systemd/timers \
        -o -path "/var/lib/bitbuilder/audit*" -o -name events.jsonl -o -name system.json -o -name accepted.json -o -name tenants.json -o -name "*.index" -o -name lock -o -name rest.json \
-       -o -name drift.json -o -path /run/bitbuilder/booted -o -path /run/bitbuilder/counted -o -path /run/bitbuilder/networkd.reload -o -name '*.seqnum' -o -name random-seed -o -name timesync -o -name clock \) -prune -o "$@"
+       -o -name drift.json -o -path /run/bitbuilder/booted -o -path /run/bitbuilder/counted -o -path /run/bitbuilder/networkd.reload -o -path /run/bitbuilder/rules.lock -o -name '*.seqnum' -o -name random-seed -o -name timesync -o -name clock \) -prune -o "$@"
 }
 files -printf '%y %m %U %p %l\n'
 files -type f -exec sha256sum {} +

@@ -53,5 +53,5 @@ fn release(host: &dyn Host, id: &Name, gone: &BTreeSet<Object>) -> Result<(), Ho
 }
 
 fn lock(root: &HostRoot) -> Result<File, HostError> {
-    open_locked(&root.runtime().join("network/lock"))
+    open_locked(&root.runtime().join("rules.lock"))
 }
