@@ -226,7 +226,7 @@ fn shared(host: &TestHost, one: &Repository, two: &Repository) {
     assert!(refused());
 }
 
-/// What the registry allows is what passes: connections a second, and bytes.
+/// What the registry allows is what passes: connections a second, and bandwidth.
 fn ceilings(host: &TestHost) {
     let address = host.address();
     let flood = format!(
@@ -241,7 +241,7 @@ for _ in range(20):
         let mut lines = rules.lines().filter(|line| line.contains(what));
         lines.any(|line| !line.contains("packets 0 "))
     };
-    let bytes = || dropped("one/to", "more bytes a second");
+    let bytes = || dropped("one/to", "more bandwidth");
     let connections = || dropped("one/inbound", "more connections a second");
     let apply = |limits: Value| {
         host.push_ok("system", registry(&limits).path());
@@ -249,9 +249,9 @@ for _ in range(20):
         let output = host.outside(&flood);
         assert!(output.status.success(), "{output:?}");
     };
-    apply(json!({ "bandwidth": "100G", "connections": 1_000_000 }));
+    apply(json!({ "bandwidth": 100_000, "connections": 1_000_000 }));
     assert!(!bytes() && !connections(), "nothing is too much");
-    apply(json!({ "bandwidth": "100K", "connections": 2 }));
+    apply(json!({ "bandwidth": 1, "connections": 2 }));
     host.wait_for("bytes that are too many", bytes);
     host.wait_for("connections that are too many", connections);
     // Both are as they were rendered.

@@ -69,8 +69,8 @@ written! {
         optional "addresses" addresses: Int<0, 100_000>,
         /// New connections a second, out of its networks and into them, each way.
         optional "connections" connections: Int<1, 1_000_000>,
-        /// Bytes a second, out of its networks and into them, each way.
-        optional "bandwidth" bandwidth: Bytes,
+        /// Megabits a second, out of its networks and into them, each way.
+        optional "bandwidth" bandwidth: Int<1, 100_000>,
     }
 }
 
@@ -226,7 +226,7 @@ fn limits(doc: LimitsDoc) -> Limits {
         networks: doc.networks.map(|n| n.value.0),
         addresses: doc.addresses.map(|n| n.value.0),
         connections: doc.connections.map(|n| n.value.0),
-        bandwidth: doc.bandwidth.map(|n| n.value),
+        bandwidth: doc.bandwidth.map(|n| n.value.0),
     }
 }
 

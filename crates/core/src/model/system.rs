@@ -95,9 +95,9 @@ pub struct Limits {
     /// New connections a second, out of its networks and into them, each way.
     #[serde(default)]
     pub connections: Option<u64>,
-    /// Bytes a second, out of its networks and into them, each way.
+    /// Megabits a second, out of its networks and into them, each way.
     #[serde(default)]
-    pub bandwidth: Option<Bytes>,
+    pub bandwidth: Option<u64>,
 }
 
 /// What one tenant may use.

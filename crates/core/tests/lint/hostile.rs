@@ -4,7 +4,7 @@ use crate::Case;
 use crate::fixtures::*;
 use bitbuilder_core::artefact::{OwnedDirectory, OwnedUnit, UnitKind};
 use bitbuilder_core::desired::Layer;
-use bitbuilder_core::model::{Bytes, Limits, Name};
+use bitbuilder_core::model::{Limits, Name};
 use proptest::prelude::*;
 
 const WEB: &str = "system/systemd-nspawn@shop-web.service.d/50-bitbuilder.conf";
@@ -818,7 +818,7 @@ fn packet_rules_are_about_own_packets() {
 fn ceilings_of_packets_hold() {
     let mut shop = shop();
     shop.ceilings.connections = Some(50);
-    shop.ceilings.bandwidth = Some(Bytes(12 << 20));
+    shop.ceilings.bandwidth = Some(100);
     let limited = || {
         let mut case = Case::of(&shop);
         case.registration.limits.connections = shop.ceilings.connections;
@@ -831,7 +831,7 @@ fn ceilings_of_packets_hold() {
     let changes: [Change; 4] = [
         |limits| limits.connections = Some(51),
         |limits| limits.connections = None,
-        |limits| limits.bandwidth = Some(Bytes(11 << 20)),
+        |limits| limits.bandwidth = Some(99),
         |limits| limits.bandwidth = None,
     ];
     for change in changes {

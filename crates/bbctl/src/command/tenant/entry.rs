@@ -70,14 +70,14 @@ fn limits(words: &[String]) -> Result<Value, CommandError> {
     for word in words {
         let (key, value) = word.split_once('=').unwrap_or((word, ""));
         let value = match key {
-            "memory" | "storage" | "bandwidth" if !value.is_empty() => Value::from(value),
+            "memory" | "storage" if !value.is_empty() => Value::from(value),
             "cpu" | "tasks" | "machines" | "containers" | "networks" | "addresses"
-            | "connections" => number(value).ok_or_else(|| {
+            | "connections" | "bandwidth" => number(value).ok_or_else(|| {
                 CommandError::usage(format!("`{word}`: `{value}` is not a number"))
             })?,
             _ => {
                 let message = format!(
-                    "`{word}` is not a limit: write cpu=4, memory=8G, storage=50G, tasks=4096, machines=8, containers=32, networks=4, addresses=64, connections=200 or bandwidth=12M"
+                    "`{word}` is not a limit: write cpu=4, memory=8G, storage=50G, tasks=4096, machines=8, containers=32, networks=4, addresses=64, connections=200 or bandwidth=100"
                 );
                 return Err(CommandError::usage(message));
             }

@@ -274,9 +274,13 @@ fn rate(expected: &Expected<'_>) -> Option<Rule> {
 
 /// Nor does what is more than the bandwidth that it allows; a tenth of a second's worth may come at once.
 fn bandwidth(expected: &Expected<'_>) -> Option<Rule> {
-    let rate = expected.registration.limits.bandwidth?.0;
+    let rate = expected
+        .registration
+        .limits
+        .bandwidth?
+        .saturating_mul(125_000);
     let over = json!({"limit": {
-        "rate": rate, "rate_unit": "bytes", "burst": (rate / 10).max(1 << 17), "burst_unit": "bytes",
+        "rate": rate, "rate_unit": "bytes", "burst": (rate / 10).clamp(1 << 17, 1 << 30), "burst_unit": "bytes",
         "per": "second", "inv": true,
     }});
     Some(vec![over, drop()])

@@ -77,7 +77,7 @@ fn registry(url: &dyn Fn(&str) -> String) -> Value {
         {
             "id": "shop", "name": "Shop", "repository": url("shop"), "ref": "main", "enabled": true,
             "limits": { "cpu": 4, "memory": "8G", "storage": "50G", "tasks": 4096, "machines": 8, "containers": 32,
-                "networks": 16, "addresses": 64, "connections": 500, "bandwidth": "1G" },
+                "networks": 16, "addresses": 64, "connections": 500, "bandwidth": 1000 },
             "allow": {
                 "machines": true, "containers": true, "portable": true, "users": true, "hooks": true,
                 "publish": ["tcp/8000-8099"],

@@ -89,7 +89,7 @@ fn registry() -> Vec<Row> {
         set(
             "tenants[].limits.bandwidth",
             "/tenants/0/limits/bandwidth",
-            json!("12M"),
+            json!(100),
         ),
         set(
             "tenants[].verify.commits",
