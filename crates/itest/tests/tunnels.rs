@@ -224,7 +224,7 @@ fn segment(north: &End<'_>, south: &End<'_>) {
             end.works("sh -c 'ping -c 1 -W 1 10.64.30.1 >/dev/null; ip neighbour show 10.64.30.1'");
         assert!(seen.contains(own.trim()), "{seen} {own}");
     });
-    let dropped = "nft list chain inet bb-north segments | grep 'counter packets [1-9]'";
+    let dropped = "nft list chain inet bitbuilder north/segments | grep 'counter packets [1-9]'";
     assert!(!north.host.sh_try(dropped).status.success());
     let send = "$s = IO::Socket::INET->new(Proto => 'udp', LocalAddr => '10.1.0.7', PeerAddr => '10.1.0.1:4789') or die;
         $s->send(pack('H*', '0800000010001800') . 'x' x 60)";
