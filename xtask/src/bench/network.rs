@@ -37,11 +37,11 @@ const CONTAINER: &str =
 /// Two namespaces on a bridge, all in a namespace that has no rules.
 const BARE: &str = r"
 for name in bare one two; do ip netns add $name; done
-ip -n bare link add br type bridge
-ip -n bare link set br up
+ip -n bare link add name bridge0 type bridge
+ip -n bare link set bridge0 up
 for name in one two; do
-  ip -n bare link add v-$name type veth peer name eth0 netns $name
-  ip -n bare link set v-$name master br up
+  ip -n bare link add name v-$name type veth peer name eth0 netns $name
+  ip -n bare link set v-$name master bridge0 up
   ip -n $name link set eth0 up
 done
 ip -n one address add 198.18.1.1/24 dev eth0
