@@ -101,7 +101,7 @@ impl Scene {
     fn orphans(&self) -> String {
         self.host.sh(
             "find /var/lib/tenants /var/lib/bitbuilder /run/bitbuilder /run/systemd/generator -xdev \\( -path '*/upper' -o -path '*/layers' \\) -prune -o \
-               \\( -name '*.tmp' -o -name '.*.new' -o -name 'journal.json' -o -name 'tmp_*' -o -name '*.lock' \\) -print
+               \\( -name '*.tmp' -o -name '.*.new' -o -name 'journal.json' -o -name 'tmp_*' -o -name '*.lock' ! -name rules.lock \\) -print
              find -L /run/systemd/generator /run/systemd/network /var/lib/tenants/*/current -maxdepth 3 -type l -print
              for id in other shop; do cd /var/lib/tenants/$id/generations
                known=$(bbctl history $id | wc -l); [ $(ls | wc -l) -le $((known + 1)) ] || ls -d $PWD/*; done

@@ -129,8 +129,8 @@ fn podman() -> Recipe {
     }
 }
 
-/// Pushes to a tenant, to a bare repository, and restarts of the same container; times in nanoseconds.
-const SCRIPT: &str = r#"
+/// Makes a repository of what is there, with tenant `bench` and a bare repository as remotes, and pushes it to both.
+const REPOSITORY: &str = "
 cd /root/bench
 git init -q -b main
 git config user.name bench
@@ -142,6 +142,11 @@ git add -A
 git commit -qm first
 git push -q tenant main >&2
 git push -q bare main
+";
+
+/// Pushes to a tenant, to a bare repository, and restarts of the same container; times in nanoseconds.
+const SCRIPT: &str = r#"
+cd /root/bench
 took() {
   name=$1
   shift
@@ -171,6 +176,7 @@ fn deployments() -> Result<[f64; 3]> {
         "/root/bench/containers/os/config.yaml",
         "image: { template: tenant-container }\nboot: true\nenv:\n  ROUND: \"0\"\n",
     );
+    host.sh(REPOSITORY);
     let printed = host.sh(SCRIPT);
     let median = |name: &str| -> Result<f64> {
         let values = printed.lines().filter_map(|line| line.strip_prefix(name));

@@ -1,6 +1,7 @@
 //! A tenant's bridge on a container host: beside a bare bridge without rules, and beside itself when the host has 1,000
 //! tenants; and how long a changed rule takes.
 
+use super::REPOSITORY;
 use anyhow::{Context, Result, ensure};
 use bitbuilder_itest::TestHost;
 use serde_json::Value;
@@ -62,20 +63,6 @@ took git push -q tenant main
 took git push -q bare main
 took nft -j -f /var/lib/tenants/bench/current/nftables/ruleset.json
 "#;
-const REPOSITORY: &str = "
-cd /root/bench
-git init -q -b main
-git config user.name bench
-git config user.email bench@example.org
-git remote add tenant /var/lib/bitbuilder/git/bench.git
-git init -q --bare /root/bare.git
-git remote add bare /root/bare.git
-git add -A
-git commit -qm first
-git push -q tenant main
-git push -q bare main
-";
-
 /// What a path gives.
 #[derive(Clone, Copy)]
 struct Speed {

@@ -129,6 +129,11 @@ impl NetworkAllocation {
         uplink.filter(|uplink| !uplink.is_port()).map(Uplink::link)
     }
 
+    /// Routing table of its tunnel.
+    pub fn table(&self) -> Option<u32> {
+        self.uplink.as_ref().and_then(Uplink::table)
+    }
+
     /// Names of the links of the host that make up this network, its bridge first.
     pub fn links(&self) -> impl Iterator<Item = &str> {
         let uplink = self.uplink.as_ref().map(Uplink::link);

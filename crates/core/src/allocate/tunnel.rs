@@ -1,7 +1,7 @@
 //! Numbers of tunnels: UDP ports of WireGuard, network identifiers of VXLAN.
 
 use super::taken::Taken;
-use super::{NetworkAllocation, TenantAllocation, Uplink};
+use super::{TenantAllocation, Uplink};
 use crate::finding::Finding;
 use crate::model::{Auto, Network, NetworkDetails, Pools, Protocol, Subnet4};
 use std::net::Ipv6Addr;
@@ -37,16 +37,11 @@ pub(super) fn port(
         _ => None,
     };
     let mine = others(network, allocation, port_of);
-    let holder = |port: u16| {
-        let udp = (Protocol::Udp, port);
-        if taken.tunnels.contains(&port) || taken.ports.contains(&udp) {
-            Some("another tenant of this host")
-        } else if mine.contains(&port) || allocation.ports.contains(&udp) {
-            Some("this tenant already")
-        } else {
-            None
-        }
-    };
+    let udp = |port: u16| (Protocol::Udp, port);
+    let holder = holder(
+        |port| taken.tunnels.contains(&port) || taken.ports.contains(&udp(port)),
+        |port| mine.contains(&port) || allocation.ports.contains(&udp(port)),
+    );
     choose(network, &number, wanted, own, first..=last, holder)
 }
 
@@ -71,15 +66,7 @@ pub(super) fn vni(
         _ => None,
     };
     let mine = others(network, allocation, vni_of);
-    let holder = |vni: u32| {
-        if taken.vnis.contains(&vni) {
-            Some("another tenant of this host")
-        } else if mine.contains(&vni) {
-            Some("this tenant already")
-        } else {
-            None
-        }
-    };
+    let holder = holder(|vni| taken.vnis.contains(&vni), |vni| mine.contains(&vni));
     choose(network, &number, wanted, own, first..=last, holder)
 }
 
@@ -93,6 +80,19 @@ fn others<T>(
     let others = others.filter(|(name, _)| **name != network.name);
     let uplinks = others.filter_map(|(_, other)| other.uplink.as_ref());
     uplinks.filter_map(number).collect()
+}
+
+/// Who has a number, for people.
+fn holder<T: Copy>(
+    theirs: impl Fn(T) -> bool,
+    mine: impl Fn(T) -> bool,
+) -> impl Fn(T) -> Option<&'static str> {
+    move |number| {
+        if theirs(number) {
+            return Some("another tenant of this host");
+        }
+        mine(number).then_some("this tenant already")
+    }
 }
 
 fn choose<T: Copy + PartialOrd + std::fmt::Display>(
@@ -186,11 +186,4 @@ pub(super) fn behind(
 fn shares(one: Ipv6Addr, other: Ipv6Addr, prefix: u8) -> bool {
     let differ = u128::from(one) ^ u128::from(other);
     differ.leading_zeros() >= u32::from(prefix)
-}
-
-impl NetworkAllocation {
-    /// Routing table of its tunnel.
-    pub fn table(&self) -> Option<u32> {
-        self.uplink.as_ref().and_then(Uplink::table)
-    }
 }

@@ -51,6 +51,20 @@ fn device(lint: &mut Lint<'_>, path: &str, settings: &[Assignment<'_>], link: &s
     }
 }
 
+/// Whether a setting is one of a link of tenants on which the host tells nothing of itself.
+pub(super) fn is_quiet(s: &Assignment<'_>, link: &str) -> bool {
+    match (s.section, s.key) {
+        ("Match", "Name") => s.value == link,
+        ("Link", "Group") => s.value == GROUP.to_string(),
+        ("Link", "RequiredForOnline") => s.value == "no",
+        (
+            "Network",
+            "LinkLocalAddressing" | "IPv6AcceptRA" | "LLMNR" | "MulticastDNS" | "LLDP" | "EmitLLDP",
+        ) => s.value == "no",
+        _ => false,
+    }
+}
+
 /// A `[Match]` without a name would match every link of the host.
 pub(super) fn once(
     lint: &mut Lint<'_>,

@@ -1,8 +1,8 @@
 //! Tunnels: links with the numbers that were allocated, the tenant's own keys, and routes that are nobody else's.
 
 use super::Lint;
-use super::expected::{Expected, GROUP, gateway6};
-use super::network::once;
+use super::expected::{Expected, gateway6};
+use super::network::{is_quiet, once};
 use super::unit::each;
 use crate::allocate::{NetworkAllocation, Uplink};
 use crate::unitfile::read::Assignment;
@@ -66,13 +66,6 @@ pub(super) fn configuration(
     ];
     let is_own = |value: &str| own.contains(&value.parse().ok()) && value.parse::<IpAddr>().is_ok();
     each(lint, path, settings, |_, s| match (s.section, s.key) {
-        ("Match", "Name") => s.value == link,
-        ("Link", "Group") => s.value == GROUP.to_string(),
-        ("Link", "RequiredForOnline") => s.value == "no",
-        (
-            "Network",
-            "LinkLocalAddressing" | "IPv6AcceptRA" | "LLMNR" | "MulticastDNS" | "LLDP" | "EmitLLDP",
-        ) => s.value == "no",
         ("Route", "Destination") => is_network(s.value),
         ("Route" | "RoutingPolicyRule", "Table") => s.value == table.to_string(),
         ("RoutingPolicyRule", "IncomingInterface") => s.value == link || s.value == network.link,
@@ -80,7 +73,7 @@ pub(super) fn configuration(
         ("RoutingPolicyRule", "Priority") => s.value == "30000",
         ("RoutingPolicyRule", "From") => is_own(s.value),
         ("RoutingPolicyRule", "To") => s.value.parse().is_ok_and(is_station),
-        _ => false,
+        _ => is_quiet(s, link),
     });
     once(lint, path, settings, "Match", "Name");
     once(lint, path, settings, "Link", "Group");

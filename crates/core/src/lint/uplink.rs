@@ -1,7 +1,7 @@
 //! Links that take packets out of this host, and routing domains: exactly as they were allocated.
 
 use super::expected::GROUP;
-use super::network::once;
+use super::network::{is_quiet, once};
 use super::unit::each;
 use super::{Lint, tunnel};
 use crate::allocate::{NetworkAllocation, Uplink, Vrf};
@@ -42,17 +42,10 @@ pub(super) fn configuration(
         return tunnel::configuration(lint, path, settings, network, link, table);
     }
     each(lint, path, settings, |_, s| match (s.section, s.key) {
-        ("Match", "Name") => s.value == link,
-        ("Link", "Group") => s.value == GROUP.to_string(),
-        ("Link", "RequiredForOnline") => s.value == "no",
         ("Network", "Bridge") => s.value == network.link,
-        (
-            "Network",
-            "LinkLocalAddressing" | "IPv6AcceptRA" | "LLMNR" | "MulticastDNS" | "LLDP" | "EmitLLDP",
-        ) => s.value == "no",
         ("BridgeFDB", "MACAddress") => s.value == "00:00:00:00:00:00",
         ("BridgeFDB", "Destination") => s.value.parse().is_ok_and(tunnel::is_station),
-        _ => false,
+        _ => is_quiet(s, link),
     });
     once(lint, path, settings, "Match", "Name");
     once(lint, path, settings, "Network", "Bridge");

@@ -43,15 +43,22 @@ fn vlan(bridge: &Bridge<'_>, link: &str, parent: &str, id: u16, set: &mut Set) {
     );
 }
 
-/// A link that is a port of the bridge and nothing else: the host has no address on it and tells nothing of itself.
+/// A link that is a port of the bridge and nothing else.
 pub(super) fn port(bridge: &Bridge<'_>, link: &str, set: &Set) -> UnitFile {
+    quiet(bridge, link, Some(&bridge.allocated.link), set)
+}
+
+/// A link on which the host has no address of its own making and tells nothing of itself; a port of `master`, if of any.
+pub(super) fn quiet(bridge: &Bridge<'_>, link: &str, master: Option<&str>, set: &Set) -> UnitFile {
     let mut file = set.unit_file(&bridge.network.origin, "Match");
     file.verbatim("Name", link)
         .section("Link")
         .verbatim("Group", TENANT_LINK_GROUP)
         .verbatim("RequiredForOnline", "no")
-        .section("Network")
-        .verbatim("Bridge", &bridge.allocated.link);
+        .section("Network");
+    if let Some(master) = master {
+        file.verbatim("Bridge", master);
+    }
     for key in [
         "LinkLocalAddressing",
         "IPv6AcceptRA",

@@ -3,9 +3,9 @@
 //! What is behind its peers is written by the tenant, so it is in a routing table of its own, in which only what comes
 //! from the tenant's links of this network is looked up: nobody else's packets take these routes, the host's own neither.
 
-use super::names::TENANT_LINK_GROUP;
 use super::scene::{Bridge, Scene};
 use super::set::{Set, Source};
+use super::uplink;
 use crate::digest::sha256;
 use crate::model::{NetworkDetails, WireguardPeer};
 use crate::unitfile::UnitFile;
@@ -96,22 +96,7 @@ fn device(
 }
 
 fn configuration(scene: &Scene<'_>, bridge: &Bridge<'_>, link: &str, set: &Set) -> UnitFile {
-    let mut file = set.unit_file(&bridge.network.origin, "Match");
-    file.verbatim("Name", link)
-        .section("Link")
-        .verbatim("Group", TENANT_LINK_GROUP)
-        .verbatim("RequiredForOnline", "no")
-        .section("Network");
-    for key in [
-        "LinkLocalAddressing",
-        "IPv6AcceptRA",
-        "LLMNR",
-        "MulticastDNS",
-        "LLDP",
-        "EmitLLDP",
-    ] {
-        file.verbatim(key, "no");
-    }
+    let mut file = uplink::quiet(bridge, link, None, set);
     let Some(table) = bridge.allocated.table() else {
         return file;
     };

@@ -14,7 +14,7 @@ use std::time::Duration;
 /// Oldest systemd that has what our units use.
 const SYSTEMD: u32 = 258;
 /// Oldest kernel on which layers of an overlay can be mapped to other users.
-const KERNEL: (u32, u32) = (6, 0);
+const KERNEL: [u32; 2] = [6, 0];
 /// The clock is wrong before 2025.
 const EARLIEST: u64 = 1_735_689_600;
 const MIB: u64 = 1 << 20;
@@ -88,15 +88,17 @@ fn kernel() -> Check {
         .release()
         .to_string_lossy()
         .into_owned();
-    let mut numbers = release
-        .split(['.', '-'])
-        .map_while(|part| part.parse::<u32>().ok());
-    let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
-    if version >= KERNEL {
+    if numbers(&release) >= KERNEL.to_vec() {
         return Check::ok("kernel", release);
     }
-    let advice = format!("boot Linux {}.{} or later", KERNEL.0, KERNEL.1);
+    let advice = format!("boot Linux {}.{} or later", KERNEL[0], KERNEL[1]);
     Check::fail("kernel", release, advice)
+}
+
+/// The numbers that a version begins with.
+fn numbers(version: &str) -> Vec<u32> {
+    let parts = version.split(['.', '-']);
+    parts.map_while(|part| part.parse().ok()).collect()
 }
 
 fn overlay() -> Check {
@@ -162,25 +164,13 @@ fn tool(name: &str, program: &'static str, arguments: &[&str]) -> Check {
 /// `destroy`, and maps of what has no name for its type.
 fn packet_rules() -> Check {
     let check = tool("nftables", "nft", &["--version"]);
-    let version = check
-        .message
-        .split_whitespace()
-        .find_map(|word| word.strip_prefix('v'));
-    let version = version.map(|version| {
-        version
-            .split('.')
-            .map(|part| part.parse().unwrap_or(0))
-            .collect()
-    });
-    let old = version.is_some_and(|version: Vec<u32>| version < NFT.to_vec());
-    match old {
-        true => Check::fail(
-            &check.name,
-            check.message,
-            "install nftables 1.1.2 or later",
-        ),
-        false => check,
+    let mut words = check.message.split_whitespace();
+    let version = words.find_map(|word| word.strip_prefix('v'));
+    if version.is_none_or(|version| numbers(version) >= NFT.to_vec()) {
+        return check;
     }
+    let advice = "install nftables 1.1.2 or later";
+    Check::fail(&check.name, check.message, advice)
 }
 
 fn git() -> Check {

@@ -8,15 +8,16 @@ use serde_json::{Value, json};
 
 pub(super) fn rules(scene: &Scene<'_>, table: &mut Part<'_>) {
     if !scene.tenant.publish.is_empty() {
-        let ports = |host: bool| {
-            let own = publications(scene);
-            let own = own.filter(|(_, port)| !(host && in_domain(&scene.bridges[port.bridge])));
-            let key =
-                |publish: &Publish| json!({"concat": [publish.protocol.to_string(), publish.port]});
-            own.map(|(publish, _)| key(publish)).collect::<Vec<Value>>()
-        };
-        table.entry("dstnat", &ports(false));
-        table.entry("dstnat-host", &ports(true));
+        let (mut all, mut of_host) = (Vec::new(), Vec::new());
+        for (publish, port) in publications(scene) {
+            let key = json!({"concat": [publish.protocol.to_string(), publish.port]});
+            if !in_domain(&scene.bridges[port.bridge]) {
+                of_host.push(key.clone());
+            }
+            all.push(key);
+        }
+        table.entry("dstnat", &all);
+        table.entry("dstnat-host", &of_host);
         for (publish, port) in publications(scene) {
             publish_port(publish, &scene.bridges[port.bridge], port, table);
         }
