@@ -6,7 +6,7 @@
 mod common;
 
 use bitbuilder_itest::TestHost;
-use common::{Repository, booted, command, inside, wait_healthy, works};
+use common::{Repository, booted, command, inside, invocation, wait_healthy, works};
 use serde_json::{Value, json};
 
 /// Port 80 of TCP and of UDP: says who asks, and then what it is told.
@@ -52,14 +52,20 @@ const TCP: &str = "{ port: 8080, to: web, toPort: 80 }";
 const SECOND: &str = "{ port: 8081, to: web, toPort: 80 }";
 const UDP: &str = "{ port: 8080, protocol: udp, to: web, toPort: 80 }";
 
+/// A container that serves, and whose link carries so much.
+fn serving(megabits: u32) -> String {
+    let more = "health: { tcp: 80, interval: 1s }\n";
+    let networks = format!("networks: [{{ network: default, bandwidth: {megabits} }}]\n");
+    command(SERVE, &format!("{more}{networks}"))
+}
+
 /// `one` serves and publishes; `two` has a machine to look from.
 fn prepared() -> (TestHost, Repository, Repository) {
     let host = TestHost::new("publish");
     host.init();
     host.push_ok("system", registry(&json!({})).path());
     let one = Repository::tenant("one");
-    let serve = command(SERVE, "health: { tcp: 80, interval: 1s }\n");
-    one.write("containers/web/config.yaml", &serve);
+    one.write("containers/web/config.yaml", &serving(100_000));
     one.write("network/topology.yaml", &topology(&[TCP, SECOND, UDP], ""));
     let two = Repository::tenant("two");
     two.write("containers/look/config.yaml", &booted(""));
@@ -87,6 +93,7 @@ fn what_is_taken_back_is_closed() {
     conflicts(&host, &two);
     unpublished(&host, &one);
     shared(&host, &one, &two);
+    bandwidth(&host, &one);
     ceilings(&host);
 }
 
@@ -226,28 +233,62 @@ fn shared(host: &TestHost, one: &Repository, two: &Repository) {
     assert!(refused());
 }
 
-/// What the registry allows is what passes: connections a second, and bandwidth.
-fn ceilings(host: &TestHost) {
+/// Whether a rule of `chain` that says `what` dropped packets.
+fn dropped(host: &TestHost, family: &str, chain: &str, what: &str) -> bool {
+    let rules = host.exec_ok(["nft", "list", "chain", family, "bitbuilder", chain]);
+    let mut lines = rules.lines().filter(|line| line.contains(what));
+    lines.any(|line| !line.contains("packets 0 "))
+}
+
+/// Python of the outside that sends a megabyte at once by UDP.
+fn flood(host: &TestHost, more: &str) {
     let address = host.address();
-    let flood = format!(
+    let output = host.outside(&format!(
         "python3 -c 'import socket
 udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 for _ in range(1000): udp.sendto(b\"x\" * 1400, (\"{address}\", 8080))
-for _ in range(20):
-    tcp = socket.socket(); tcp.setblocking(False); tcp.connect_ex((\"{address}\", 8081))'"
+{more}'"
+    ));
+    assert!(output.status.success(), "{output:?}");
+}
+
+/// The link of a machine carries what its attachment says, each way; a change touches no process.
+fn bandwidth(host: &TestHost, one: &Repository) {
+    // The router is where every packet of it may go, and where this one ends.
+    let sends = r#"ip netns exec one-web perl -MIO::Socket::INET -e '
+        my ($router) = qx(ip -4 route show default) =~ /via (\S+)/ or die;
+        my $udp = IO::Socket::INET->new(Proto => "udp", PeerAddr => $router, PeerPort => 9) or die;
+        $udp->send("x" x 1400) for 1 .. 1000'"#;
+    let over = |chain| dropped(host, "bridge", chain, "Mbit/s");
+    let before = invocation(host, "one-web");
+    flood(host, "");
+    host.sh(sends);
+    let (sent, got) = ("one/antispoof", "one/bandwidth");
+    assert!(!over(sent) && !over(got), "nothing is too much");
+    one.write("containers/web/config.yaml", &serving(1));
+    host.push_ok("one", one.path());
+    flood(host, "");
+    host.wait_for("more than the machine gets", || over(got));
+    assert!(!over(sent), "each way by itself");
+    host.sh(sends);
+    host.wait_for("more than the machine sends", || over(sent));
+    assert_eq!(invocation(host, "one-web"), before);
+    host.exec_ok(["bbctl", "drift", "one", "--exit-code"]);
+}
+
+/// What the registry allows is what passes: connections a second, and bandwidth.
+fn ceilings(host: &TestHost) {
+    let address = host.address();
+    let connect = format!(
+        "for _ in range(20):
+    tcp = socket.socket(); tcp.setblocking(False); tcp.connect_ex((\"{address}\", 8081))"
     );
-    let dropped = |chain: &str, what: &str| {
-        let rules = host.exec_ok(["nft", "list", "chain", "inet", "bitbuilder", chain]);
-        let mut lines = rules.lines().filter(|line| line.contains(what));
-        lines.any(|line| !line.contains("packets 0 "))
-    };
-    let bytes = || dropped("one/to", "more bandwidth");
-    let connections = || dropped("one/inbound", "more connections a second");
+    let bytes = || dropped(host, "inet", "one/to", "more bandwidth");
+    let connections = || dropped(host, "inet", "one/inbound", "more connections a second");
     let apply = |limits: Value| {
         host.push_ok("system", registry(&limits).path());
         host.exec_ok(["bbctl", "sync"]);
-        let output = host.outside(&flood);
-        assert!(output.status.success(), "{output:?}");
+        flood(host, &connect);
     };
     apply(json!({ "bandwidth": 100_000, "connections": 1_000_000 }));
     assert!(!bytes() && !connections(), "nothing is too much");

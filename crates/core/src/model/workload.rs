@@ -149,6 +149,8 @@ pub struct Attachment {
     pub address: Option<Ipv4Addr>,
     /// Fixed MAC address, lower-case hex with colons; `None`: the host derives one.
     pub mac: Option<String>,
+    /// Megabits a second, each way; `None`: as much as there is.
+    pub bandwidth: Option<u64>,
 }
 
 /// A persistent volume.

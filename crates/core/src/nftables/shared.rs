@@ -93,6 +93,7 @@ fn inet(table: &mut Shared<'_>) {
     table.by_link("to", ("forward", FILTER + 1), "oifname");
     table.closed("to", "oifgroup");
     table.by_link("output", ("output", FILTER), "oifname");
+    table.by_link("bandwidth", ("postrouting", FILTER), "oifname");
 }
 
 /// Routing domains: what they send by its link, what comes for them by the mark of its connection.
@@ -169,6 +170,7 @@ fn bridge(table: &mut Shared<'_>) {
     table.by_link("uplink", ("prerouting", RAW), "iifname");
     table.by_link("segment-in", ("prerouting", RAW), "iifname");
     table.by_link("segment-out", ("postrouting", FILTER), "oifname");
+    table.by_link("bandwidth", ("postrouting", FILTER), "oifname");
     table.by_link("forward", ("forward", FILTER), "iifname");
     table.by_link("uplink-out", ("output", FILTER), "oifname");
 }

@@ -61,6 +61,8 @@ pub(super) struct Port<'a> {
     pub(super) ipv6: Option<Ipv6Addr>,
     /// Link-local address, made the same way.
     pub(super) link_local: Ipv6Addr,
+    /// Megabits a second, each way, and where that is written.
+    pub(super) bandwidth: Option<(u64, &'a Origin)>,
 }
 
 impl<'a> Scene<'a> {
@@ -240,6 +242,9 @@ impl<'a> Placed<'a> {
                     .ipv6
                     .map(|prefix| join(prefix, identifier)),
                 link_local: join(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0), identifier),
+                bandwidth: attachment
+                    .bandwidth
+                    .map(|megabits| (megabits, &attachment.origin)),
             });
         }
         Ok(Self {

@@ -281,6 +281,7 @@ pub(super) fn attachments(
                 network: network.name.clone(),
                 address: None,
                 mac: None,
+                bandwidth: None,
             })
             .collect(),
     }

@@ -84,7 +84,7 @@ pub fn locate(
     let all = |wanted| candidates(rules, allocations, &ends.tenant, wanted, six);
     let (from, to) = (all(&ends.from)?, all(&ends.to)?);
     let network = |place: &Place| match place {
-        Place::Machine(machine) => Some(machine.bridge.clone()),
+        Place::Machine(machine) => Some((machine.tenant.clone(), machine.network.clone())),
         _ => None,
     };
     let meet = from.iter().find_map(|from| {

@@ -314,9 +314,18 @@ fn a_peering_needs_both_sides() {
 fn one_packet_is_within_every_rate() {
     let mut shop = shop();
     shop.ceilings.connections = Some(10);
-    let case = Case::of(&[shop]);
-    let reason = "a network with NAT reaches the outside".to_owned();
-    assert_eq!(case.says("web", "outside", 80), (Verdict::Accept, reason));
+    for mode in [NetworkMode::IsolatedBridge, NetworkMode::Private] {
+        let mut shop = shop.clone();
+        shop.networks[0].mode = mode;
+        for workload in &mut shop.workloads {
+            workload.attachments[0].bandwidth = Some(1);
+        }
+        let case = Case::of(&[shop]);
+        let reason = "a network with NAT reaches the outside".to_owned();
+        assert_eq!(case.says("web", "outside", 80), (Verdict::Accept, reason));
+        assert_eq!(case.says("web", "db", 80).0, Verdict::Accept);
+        assert_eq!(case.says("host", "db", 80).0, Verdict::Accept);
+    }
 }
 
 #[test]

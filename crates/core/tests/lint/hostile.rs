@@ -4,7 +4,7 @@ use crate::Case;
 use crate::fixtures::*;
 use bitbuilder_core::artefact::{OwnedDirectory, OwnedUnit, UnitKind};
 use bitbuilder_core::desired::Layer;
-use bitbuilder_core::model::{Limits, Name};
+use bitbuilder_core::model::{Limits, Name, NetworkMode};
 use proptest::prelude::*;
 
 const WEB: &str = "system/systemd-nspawn@shop-web.service.d/50-bitbuilder.conf";
@@ -847,6 +847,40 @@ fn ceilings_of_packets_hold() {
     let mut case = Case::of(&crate::fixtures::shop());
     case.registration.limits.connections = Some(50);
     assert_ne!(case.findings(), []);
+}
+
+#[test]
+fn what_links_carry_is_about_own_links() {
+    for mode in [NetworkMode::IsolatedBridge, NetworkMode::Private] {
+        let (mut tenant, allocation) = match mode {
+            NetworkMode::Private => private(),
+            _ => (shop(), allocation(&shop(), 1)),
+        };
+        let workload = &mut tenant.workloads[0];
+        workload.attachments[0].bandwidth = Some(100);
+        let network = &workload.attachments[0].network;
+        let link = allocation.machines[&workload.name].interfaces[network]
+            .link
+            .clone();
+        let limited = || Case::with(&tenant, allocation.clone());
+        assert_eq!(limited().findings(), []);
+        let by = |key: &str, link: &str| {
+            format!(r#"{{"meta":{{"key":"{key}"}}}},"right":"{link}"}}}},{{"limit":"#)
+        };
+        let entry = |link: &str| format!(r#""name":"bandwidth","elem":[["{link}","#);
+        let other = "v1-other-0";
+        for (from, to) in [
+            (by("iifname", &link), by("iifname", other)),
+            (by("oifname", &link), by("oifname", other)),
+            (by("oifname", &link), by("iifname", &link)),
+            (entry(&link), entry(other)),
+            (r#""inv":true}"#.to_owned(), r#""inv":false}"#.to_owned()),
+        ] {
+            let mut case = limited();
+            case.edit(RULES, &from, &to);
+            assert_ne!(case.findings(), [], "{mode} {from}");
+        }
+    }
 }
 
 #[test]

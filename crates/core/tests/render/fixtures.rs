@@ -45,6 +45,7 @@ pub(crate) fn attachment(network: &str) -> Attachment {
         network: name(network),
         address: None,
         mac: None,
+        bandwidth: None,
     }
 }
 

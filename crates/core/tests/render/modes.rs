@@ -55,3 +55,37 @@ fn a_routing_domain_has_its_own_table_and_marks() {
 fn a_private_network_is_a_link_for_each_machine() {
     golden("private", &private());
 }
+
+#[test]
+fn a_link_carries_what_its_attachment_says() {
+    for (family, (mut tenant, allocation)) in [
+        ("bridge", (shop(), super::allocation(&shop(), 1))),
+        ("inet", private()),
+    ] {
+        let without = render(&tenant, &allocation).unwrap();
+        tenant.workloads[0].attachments[0].bandwidth = Some(100);
+        let made = render(&tenant, &allocation).unwrap();
+        let rules = text(&made, "nftables/ruleset.json");
+        let more = rules
+            .lines()
+            .filter(|line| !text(&without, "nftables/ruleset.json").contains(*line));
+        let limits: Vec<&str> = more
+            .filter(|line| line.contains(r#""rate":12500000,"#))
+            .collect();
+        let [sent, got] = limits.as_slice() else {
+            panic!("{limits:?}");
+        };
+        let about = |line: &str, chain: &str, key: &str| {
+            [
+                family,
+                &format!("shop/{chain}"),
+                key,
+                "containers/web/config.yaml:9: more than 100 Mbit/s",
+            ]
+            .iter()
+            .all(|word| line.contains(&format!("\"{word}\"")))
+        };
+        assert!(about(sent, "antispoof", "iifname"), "{sent}");
+        assert!(about(got, "bandwidth", "oifname"), "{got}");
+    }
+}

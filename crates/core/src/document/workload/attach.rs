@@ -2,7 +2,7 @@
 
 use crate::document::decode::{At, Cx, written};
 use crate::document::facts::Facts;
-use crate::document::scalar::{Address, Mac};
+use crate::document::scalar::{Address, Int, Mac};
 use crate::model::{Attachment, Name, Subnet4};
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
@@ -16,6 +16,8 @@ written! {
         optional "address" address: Address,
         /// Fixed MAC address; the host derives one by default.
         optional "mac" mac: Mac,
+        /// Megabits a second that it may send there, and receive; as many as there are by default.
+        optional "bandwidth" bandwidth: Int<1, 100_000>,
     }
 }
 
@@ -55,6 +57,7 @@ pub(super) fn attachments(
             network: network.value,
             address,
             mac: doc.mac.map(|mac| mac.value.0),
+            bandwidth: doc.bandwidth.map(|megabits| megabits.value.0),
         });
     }
     attachments

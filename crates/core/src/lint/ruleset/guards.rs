@@ -286,6 +286,32 @@ fn bandwidth(expected: &Expected<'_>) -> Option<Rule> {
     Some(vec![over, drop()])
 }
 
+/// What the chain against spoofing says beside how much the links of workloads carry, which it says first.
+pub(super) fn unthrottled<'r>(expected: &Expected<'_>, rules: &'r [Rule]) -> &'r [Rule] {
+    let throttles = rules
+        .iter()
+        .take_while(|rule| is_throttle(expected, "iifname", rule));
+    &rules[throttles.count()..]
+}
+
+/// Whether a rule drops what is more than an amount by a link of the tenant's machines, and nothing else.
+pub(super) fn is_throttle(expected: &Expected<'_>, key: &str, rule: &[Value]) -> bool {
+    let [by, over, verdict] = rule else {
+        return false;
+    };
+    let mut links = expected.interfaces().map(|own| own.allocated.link.as_str());
+    let limit = &over["limit"];
+    let known = json!({"limit": {
+        "rate": limit["rate"], "rate_unit": "bytes", "burst": limit["burst"], "burst_unit": "bytes",
+        "per": "second", "inv": true,
+    }});
+    links.any(|link| *by == meta_is(key, link))
+        && *over == known
+        && limit["rate"].is_u64()
+        && limit["burst"].is_u64()
+        && *verdict == drop()
+}
+
 pub(super) fn inbound(expected: &Expected<'_>) -> Vec<Rule> {
     let mut rules = close();
     rules.push(answers());
@@ -384,7 +410,7 @@ pub(super) fn spoken_for(expected: &Expected<'_>, set: &str) -> BTreeSet<String>
         let link = own.allocated.link.as_str();
         let pair = |value: Value| json!({"concat": [link, value]});
         match set {
-            "antispoof" | "forward" => known.push(json!(link)),
+            "antispoof" | "bandwidth" | "forward" => known.push(json!(link)),
             "own-macs" => known.push(json!(own.allocated.mac)),
             "own-ipv4" => known.push(json!(own.allocated.address)),
             "own-ipv6" => known.extend(own.ipv6().into_iter().map(|address| json!(address))),

@@ -49,7 +49,8 @@ pub(super) fn check(lint: &mut Lint<'_>) {
         bridge(lint.expected, &bridged, &mut wrong);
     }
     let (alone, ports) = ports;
-    if !alone.is_empty() && routed.rules("antispoof") != guards::alone() {
+    let spoken = guards::unthrottled(lint.expected, routed.rules("antispoof"));
+    if !alone.is_empty() && spoken != guards::alone() {
         wrong.push("chain `antispoof` is not as it must be".into());
     }
     let mut led = vec![
@@ -194,7 +195,7 @@ fn inet(expected: &Expected<'_>, table: &Part, wrong: &mut Vec<String>) {
             "zone" | "input" | "from" | "to" | "output" | "srcnat" | "domains" => {
                 is_among(keys, &links)
             }
-            "antispoof" => is_among(keys, &guards::private(expected).collect()),
+            "antispoof" | "bandwidth" => is_among(keys, &guards::private(expected).collect()),
             "marks" => keys.iter().all(|key| {
                 let mut domains = expected.networks.iter().filter_map(|n| n.vrf.as_ref());
                 domains.any(|domain| *key == domain.table)
@@ -229,6 +230,7 @@ fn inet(expected: &Expected<'_>, table: &Part, wrong: &mut Vec<String>) {
         "closed",
         "segments",
         "segments-out",
+        "bandwidth",
     ];
     table.check_chains(&chains, wrong);
     let mut require = |holds: bool, chain: &str| {
@@ -259,6 +261,8 @@ fn inet(expected: &Expected<'_>, table: &Part, wrong: &mut Vec<String>) {
     require(table.rules("rules").iter().all(own), "rules");
     let links = strings(table.set("links"));
     require(domains(expected, table, &links), "domains");
+    let throttled = |rule: &Vec<Value>| guards::is_throttle(expected, "oifname", rule);
+    require(table.rules("bandwidth").iter().all(throttled), "bandwidth");
     require(table.rules("output").iter().all(own), "output");
     for chain in ["dstnat", "dstnat-host"] {
         let published = |rule: &Vec<Value>| nat::is_published(expected, chain, rule);
@@ -331,13 +335,19 @@ fn bridge(expected: &Expected<'_>, table: &Part, wrong: &mut Vec<String>) {
         "uplink-out",
         "segment-in",
         "segment-out",
+        "bandwidth",
     ];
     table.check_chains(&chains, wrong);
     uplinks(expected, table, wrong);
     let log = log_prefix(expected.id);
     let own = |rule: &Vec<Value>| guards::is_filter(rule, &log);
-    if !table.entry("antispoof").is_empty() && table.rules("antispoof") != guards::antispoof() {
+    let spoken = guards::unthrottled(expected, table.rules("antispoof"));
+    if !table.entry("antispoof").is_empty() && spoken != guards::antispoof() {
         wrong.push("chain `antispoof` is not as it must be".into());
+    }
+    let throttled = |rule: &Vec<Value>| guards::is_throttle(expected, "oifname", rule);
+    if !table.rules("bandwidth").iter().all(throttled) {
+        wrong.push("chain `bandwidth` of the bridge is not as it must be".into());
     }
     if !table.rules("forward").iter().all(own) {
         wrong.push("chain `forward` of the bridge is not as it must be".into());

@@ -1,6 +1,7 @@
 //! Nobody speaks for another: MAC, IPv4, IPv6, ARP and neighbour discovery of every port, before the bridge
 //! learns or forwards anything.
 
+use super::ceilings;
 use crate::nftables::json::{Part, accept, any_of, concat, drop, field, is, is_not, meta};
 use crate::render::scene::{Port, Scene};
 use serde_json::{Value, json};
@@ -14,6 +15,7 @@ pub(super) fn rules(scene: &Scene<'_>, table: &mut Part<'_>) {
     }
     sets(scene, table);
     table.entry(CHAIN, &ports);
+    ceilings::links(scene.bridged_ports(), CHAIN, table);
     let own = |right: &str, left: Value| is(concat(&[meta("iifname"), left]), json!(right));
 
     let mac = concat(&[meta("iifname"), field("ether", "saddr")]);

@@ -1,5 +1,6 @@
 //! Nobody speaks for another where each machine is alone on its link: there is no bridge whose rules could say it.
 
+use super::ceilings;
 use crate::nftables::json::{Part, accept, concat, drop, field, is, is_not, meta};
 use crate::render::scene::{Port, Scene};
 use serde_json::{Value, json};
@@ -17,6 +18,7 @@ pub(super) fn rules(scene: &Scene<'_>, table: &mut Part<'_>) {
     let pair = |port: &Port<'_>, value: Value| json!({"concat": [port.link, value]});
     let links: Vec<Value> = ports.iter().map(|port| json!(port.link)).collect();
     table.entry(CHAIN, &links);
+    ceilings::links(ports.iter().copied(), CHAIN, table);
     let macs = ports.iter().map(|port| pair(port, json!(port.mac)));
     table.set("macs", json!(["ifname", "ether_addr"]), macs.collect());
     let ipv4 = ports.iter().map(|port| pair(port, json!(port.address)));

@@ -200,6 +200,7 @@ fn workload(text: &str) -> DesiredWorkload {
         network: name("default"),
         address: None,
         mac: None,
+        bandwidth: None,
     };
     DesiredWorkload {
         origin: at(&file),

@@ -76,6 +76,7 @@ pub(super) fn rows() -> Vec<Row> {
             "/networks/0/mac",
             json!("02:00:00:00:00:0b"),
         ),
+        web("networks[].bandwidth", "/networks/0/bandwidth", json!(100)),
         web("volumes[].name", "/volumes/0/name", json!("moved")),
         web("volumes[].mount", "/volumes/0/mount", json!("/srv/data")),
         web("volumes[].readOnly", "/volumes/0/readOnly", json!(true)),

@@ -57,6 +57,11 @@ pub(super) fn rows() -> Vec<Row> {
             json!("02:00:00:00:00:0c"),
         )
         .first(FILE, "/networks", json!([{ "network": "default" }])),
+        set("networks[].bandwidth", "/networks/0/bandwidth", json!(100)).first(
+            FILE,
+            "/networks",
+            json!([{ "network": "default" }]),
+        ),
         set("volumes[].name", "/volumes/0/name", json!("moved")).first(
             FILE,
             "/volumes",
