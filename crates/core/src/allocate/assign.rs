@@ -101,19 +101,21 @@ fn ports(
             && (taken.tunnels.contains(&entry.port) || entry.port == VXLAN_PORT);
         if of_tunnel {
             let message = format!("port udp/{} is that of a tunnel of this host", entry.port);
-            findings.push(Finding::error(entry.origin.clone(), "port-taken", message));
+            findings.push(taken_port(entry, message));
         }
         if taken.ports.contains(&port) {
-            findings.push(Finding::error(
-                entry.origin.clone(),
-                "port-taken",
-                format!(
-                    "port {}/{} is published by another tenant of this host",
-                    entry.protocol, entry.port
-                ),
-            ));
+            let message = format!(
+                "port {}/{} is published by another tenant of this host",
+                entry.protocol, entry.port
+            );
+            findings.push(taken_port(entry, message));
         }
         ports.insert(port);
     }
     ports
+}
+
+fn taken_port(entry: &Publish, message: String) -> Finding {
+    let help = "write another `port` of those that the registry allows";
+    Finding::error(entry.origin.clone(), "port-taken", message).help(help)
 }

@@ -10,6 +10,7 @@ use std::net::Ipv4Addr;
 
 /// First address that the host chooses in a subnet; those below are for people and the gateway.
 const FIRST_ADDRESS: u32 = 10;
+const ANOTHER_MAC: &str = "write another one, or leave it out";
 
 /// Gives every workload of `tenant` what it lacks; workloads that are gone keep what they had unless
 /// a declared one asks for exactly that.
@@ -121,9 +122,9 @@ impl<'a> Pass<'a> {
         }
     }
 
-    fn refuse(&mut self, attachment: &Attachment, rule: &str, message: String) {
-        let origin = attachment.origin.clone();
-        self.findings.push(Finding::error(origin, rule, message));
+    fn refuse(&mut self, attachment: &Attachment, rule: &str, message: String, help: &str) {
+        let finding = Finding::error(attachment.origin.clone(), rule, message);
+        self.findings.push(finding.help(help));
     }
 
     /// Reserves a written address and MAC before anything is chosen.
@@ -155,7 +156,8 @@ impl<'a> Pass<'a> {
             .filter(|name| **name != key.0)
             .cloned();
         if let Err((rule, message)) = self.written_address(key, address, network, holder.as_ref()) {
-            return self.refuse(attachment, rule, message);
+            let help = "write `dhcp`, or an address of that subnet that nobody has";
+            return self.refuse(attachment, rule, message, help);
         }
         if let Some(holder) = holder {
             self.evict(&holder, &key.1);
@@ -204,16 +206,17 @@ impl<'a> Pass<'a> {
         let holder = self.macs.get(mac).filter(|holder| **holder != key).cloned();
         if !is_unicast(mac) {
             let message = format!("MAC address {mac} is a group address");
-            return self.refuse(attachment, "mac-invalid", message);
+            let help = "write one whose first octet is even, or leave it out";
+            return self.refuse(attachment, "mac-invalid", message, help);
         }
         if self.taken.macs.contains(mac) {
             let message = format!("MAC address {mac} is used by another tenant of this host");
-            return self.refuse(attachment, "mac-taken", message);
+            return self.refuse(attachment, "mac-taken", message, ANOTHER_MAC);
         }
         if let Some(holder) = holder {
             if self.declared.contains_key(&holder) {
                 let message = format!("MAC address {mac} is that of workload `{}`", holder.0);
-                return self.refuse(attachment, "mac-taken", message);
+                return self.refuse(attachment, "mac-taken", message, ANOTHER_MAC);
             }
             self.evict(&holder.0, &holder.1);
         }
@@ -255,7 +258,8 @@ impl<'a> Pass<'a> {
                 "no address is left in {} of network `{}`",
                 network.subnet, key.1
             );
-            return self.refuse(attachment, "pool-exhausted", message);
+            let help = "give the network a larger `subnet`, or attach fewer workloads to it";
+            return self.refuse(attachment, "pool-exhausted", message, help);
         };
         let interface = InterfaceAllocation {
             link: self.link(&key, own.as_ref(), first),

@@ -83,6 +83,21 @@ impl TenantAllocation {
         self.kept = 0;
         self.released.take().is_some()
     }
+
+    /// Links by which the host sees packets of the machines of `network` come: its bridge, or that of each machine.
+    pub fn links_inside(&self, network: &Name) -> Vec<&str> {
+        match self.networks.get(network) {
+            Some(own) if own.private => {
+                let machines = self.machines.values();
+                let interfaces = machines.filter_map(|machine| machine.interfaces.get(network));
+                interfaces
+                    .map(|interface| interface.link.as_str())
+                    .collect()
+            }
+            Some(own) => vec![own.link.as_str()],
+            None => Vec::new(),
+        }
+    }
 }
 
 /// What one network has.

@@ -98,6 +98,7 @@ fn network_allocation(
         ),
     };
     tunnel::behind(network, subnet, ipv6)?;
+    tunnel::reachable(network, subnet, ipv6)?;
     let link = own.map_or_else(
         || {
             let free = |name: &str| !taken.links.contains(name) && !others.links.contains(name);
@@ -157,17 +158,20 @@ fn written_subnet(
 ) -> Result<Subnet4, Box<Finding>> {
     let pool = pool4(pools);
     let name = &network.name;
-    let refuse =
-        |rule, message: String| Box::new(Finding::error(network.origin.clone(), rule, message));
+    let refuse = |rule, message: String, help: String| {
+        let finding = Finding::error(network.origin.clone(), rule, message);
+        Err(Box::new(finding.help(help)))
+    };
+    let another = || format!("write `auto`, or another subnet within {pool}");
     if wanted.prefix < pool.prefix || !pool.contains(wanted.address) {
         let message = format!("subnet {wanted} of network `{name}` is outside the host's pool");
         let help = format!("write `auto`, or a subnet within {pool}");
-        return Err(Box::new(refuse("subnet-outside-pool", message).help(help)));
+        return refuse("subnet-outside-pool", message, help);
     }
     if wanted.prefix > SMALLEST {
         let message = format!("subnet {wanted} of network `{name}` has no room for machines");
         let help = format!("write a prefix length of at most {SMALLEST}");
-        return Err(Box::new(refuse("subnet-too-small", message).help(help)));
+        return refuse("subnet-too-small", message, help);
     }
     // Two routing domains of their own can have the same addresses; the host's has them once.
     let apart = taken.apart.0.iter().filter(|_| !is_apart(network));
@@ -176,12 +180,12 @@ fn written_subnet(
         let message = format!(
             "subnet {wanted} of network `{name}` overlaps one of another tenant of this host"
         );
-        return Err(refuse("subnet-overlap", message));
+        return refuse("subnet-overlap", message, another());
     }
     let own = others.subnets.iter().find(|own| own.overlaps(&wanted));
     own.map_or(Ok(wanted), |own| {
         let message = format!("subnet {wanted} of network `{name}` overlaps {own} of this tenant");
-        Err(refuse("subnet-overlap", message))
+        refuse("subnet-overlap", message, another())
     })
 }
 
@@ -255,14 +259,14 @@ fn written_ipv6(
     } else {
         return Ok(Ipv6Addr::from(u128::from(half) << 64));
     };
-    Err(Box::new(Finding::error(
-        network.origin.clone(),
-        problem.0,
-        format!(
-            "IPv6 subnet {wanted}/64 of network `{}` {}",
-            network.name, problem.1
-        ),
-    )))
+    let message = format!(
+        "IPv6 subnet {wanted}/64 of network `{}` {}",
+        network.name, problem.1
+    );
+    let (prefix, length) = pools.ipv6;
+    let help = format!("write `auto`, or another /64 within {prefix}/{length}");
+    let finding = Finding::error(network.origin.clone(), problem.0, message);
+    Err(Box::new(finding.help(help)))
 }
 
 /// Upper halves of the first and last /64 of the pool.

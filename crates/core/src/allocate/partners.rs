@@ -13,7 +13,7 @@ pub struct Partner {
     pub tenant: Name,
     /// The network of this one.
     pub network: Name,
-    /// Links of the other's networks that it shares with this one.
+    /// Links by which packets of the other's networks come that it shares with this one.
     pub links: BTreeSet<String>,
 }
 
@@ -22,16 +22,17 @@ pub fn partners(current: &Allocations, id: &Name, own: Option<&TenantAllocation>
     let declared = own.into_iter().flat_map(|own| &own.peerings);
     let shared = |(tenant, network): &(Name, Name)| {
         let other = current.tenants.get(tenant)?;
-        let links: BTreeSet<String> = other
-            .peerings
-            .iter()
+        let answered = other.peerings.iter();
+        let mut answered = answered
             .filter(|(partner, _)| partner == id && other.released.is_none())
-            .filter_map(|(_, network)| Some(other.networks.get(network)?.link.clone()))
-            .collect();
-        (tenant != id && !links.is_empty()).then(|| Partner {
+            .filter(|(_, network)| other.networks.contains_key(network))
+            .peekable();
+        answered.peek()?;
+        let links = answered.flat_map(|(_, network)| other.links_inside(network));
+        (tenant != id).then(|| Partner {
             tenant: tenant.clone(),
             network: network.clone(),
-            links,
+            links: links.map(str::to_owned).collect(),
         })
     };
     declared.filter_map(shared).collect()

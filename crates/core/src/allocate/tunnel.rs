@@ -2,9 +2,9 @@
 
 use super::taken::Taken;
 use super::{TenantAllocation, Uplink};
-use crate::finding::Finding;
-use crate::model::{Auto, Network, NetworkDetails, Pools, Protocol, Subnet4};
-use std::net::Ipv6Addr;
+use crate::finding::{Finding, Origin};
+use crate::model::{Auto, Network, NetworkDetails, Pools, Protocol, Subnet4, WireguardPeer};
+use std::net::{IpAddr, Ipv6Addr};
 
 /// A number that one network of the host has.
 struct Number<T> {
@@ -180,6 +180,43 @@ pub(super) fn behind(
         }
     }
     Ok(())
+}
+
+/// Other ends are not in the network that leads to them.
+pub(super) fn reachable(
+    network: &Network,
+    subnet: Subnet4,
+    ipv6: Option<Ipv6Addr>,
+) -> Result<(), Box<Finding>> {
+    let inside = |address: &IpAddr| match address.to_canonical() {
+        IpAddr::V4(address) => subnet.contains(address),
+        IpAddr::V6(address) => ipv6.is_some_and(|own| shares(address, own, 64)),
+    };
+    let refuse = |origin: &Origin, what: String, key: &str| {
+        let message = format!(
+            "{what} is within {subnet}, the subnet of network `{}` itself",
+            network.name
+        );
+        let help = format!("write in `{key}` an address that the host reaches without it");
+        let finding = Finding::error(origin.clone(), "gateway-unreachable", message);
+        Err(Box::new(finding.help(help)))
+    };
+    match &network.details {
+        NetworkDetails::Wireguard { peers, .. } => {
+            let there = |peer: &&WireguardPeer| peer.address().is_some_and(|at| inside(&at));
+            peers.iter().find(there).map_or(Ok(()), |peer| {
+                let what = format!("the endpoint of peer `{}`", peer.name);
+                refuse(&peer.origin, what, "endpoint")
+            })
+        }
+        NetworkDetails::Vxlan { remotes, .. } => {
+            let mut there = remotes.iter().filter(|remote| inside(remote));
+            there.next().map_or(Ok(()), |remote| {
+                refuse(&network.origin, format!("remote `{remote}`"), "remotes")
+            })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Whether two addresses have the first `prefix` bits in common.

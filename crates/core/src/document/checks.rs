@@ -4,7 +4,7 @@ use super::decode::{At, Cx};
 use super::scalar::Line;
 use super::source::Span;
 use crate::model::{Millis, Subnet4};
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Reports a duration that is too short to be meant.
 pub(crate) fn at_least(duration: &At<Millis>, least: u64, text: &str, cx: &mut Cx<'_>) {
@@ -71,4 +71,10 @@ pub(crate) fn https(url: &At<Line>, rule: &str, cx: &mut Cx<'_>) -> Option<()> {
         help,
     );
     None
+}
+
+/// Whether another host can have `address`.
+pub(super) fn is_station(address: IpAddr) -> bool {
+    let address = address.to_canonical();
+    !(address.is_multicast() || address.is_unspecified() || address.is_loopback())
 }

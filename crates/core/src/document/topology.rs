@@ -1,6 +1,6 @@
 //! `network/topology.yaml`: networks, published ports, peerings.
 
-use super::checks::{private4, unique_local};
+use super::checks::{is_station, private4, unique_local};
 use super::decode::{At, Cx, Table, written};
 use super::facts::Facts;
 use super::scalar::{IfName, Int, OrOff, Port, Subnet6};
@@ -429,8 +429,7 @@ fn far_ends(
 fn stations(remotes: Option<&At<Vec<At<IpAddr>>>>, cx: &mut Cx<'_>) {
     let remotes = remotes.map_or(&[][..], |list| &list.value);
     for (index, At { value, span }) in remotes.iter().enumerate() {
-        let loopback = value.to_canonical().is_loopback();
-        let problem = if value.is_multicast() || value.is_unspecified() || loopback {
+        let problem = if !is_station(*value) {
             "is not the address of another host"
         } else if remotes[..index].iter().any(|other| other.value == *value) {
             "is there already"

@@ -1,11 +1,11 @@
 //! WireGuard peers, in the topology and in `network/wireguard/*.yaml`.
 
-use super::checks::at_least;
+use super::checks::{at_least, is_station};
 use super::decode::{At, Cx, written};
 use super::facts::Facts;
 use super::scalar::{AnySubnet, HostPort, RepoPath, WireguardKey};
 use super::workload::{CredentialDoc, is_ciphertext};
-use crate::model::{Millis, Name, NetworkDetails, Topology, WireguardPeer};
+use crate::model::{Millis, Name, NetworkDetails, Topology, WireguardPeer, endpoint_address};
 use crate::tree::Entry;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -88,6 +88,21 @@ fn add(
             let help = "write `25s`, or leave it out".to_owned();
             cx.error_help(keepalive.span, "duration", message, help);
         }
+    }
+    if let Some(endpoint) = &doc.endpoint
+        && endpoint_address(&endpoint.value.0).is_some_and(|address| !is_station(address))
+    {
+        let message = format!(
+            "endpoint `{}` is not the address of another host",
+            endpoint.value.0
+        );
+        let help = "write where the peer is, or leave it out when the peer calls this host";
+        cx.error_help(
+            endpoint.span,
+            "gateway-unreachable",
+            message,
+            help.to_owned(),
+        );
     }
     let secret = doc.preshared_key.and_then(|doc| doc.value.encrypted);
     let preshared_key = secret.and_then(|file| ciphertext(&file, facts, cx));

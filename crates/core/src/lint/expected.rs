@@ -72,10 +72,10 @@ impl<'a> Expected<'a> {
         let id = &bounds.registration.id;
         let ports = allocation.ports.iter();
         let pairs = bounds.partners.iter().flat_map(|partner| {
-            let own = allocation.networks.get(&partner.network).into_iter();
+            let own = allocation.links_inside(&partner.network).into_iter();
             own.flat_map(|own| {
                 let links = partner.links.iter();
-                links.flat_map(|link| [[own.link.as_str(), link], [link, own.link.as_str()]])
+                links.flat_map(move |link| [[own, link], [link, own]])
             })
         });
         Self {

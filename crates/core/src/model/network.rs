@@ -245,6 +245,38 @@ pub struct WireguardPeer {
     pub preshared_key: Option<String>,
 }
 
+impl WireguardPeer {
+    /// Where it is, when its endpoint says an address and no name.
+    pub fn address(&self) -> Option<IpAddr> {
+        endpoint_address(self.endpoint.as_ref()?)
+    }
+}
+
+/// Whether `network`, an `address/prefix`, holds `address`.
+pub fn holds(network: &str, address: IpAddr) -> bool {
+    let parts = || {
+        let (first, prefix) = network.split_once('/')?;
+        let (first, prefix): (IpAddr, u32) = (first.parse().ok()?, prefix.parse().ok()?);
+        let differ = match (first, address) {
+            (IpAddr::V4(one), IpAddr::V4(other)) => {
+                (u32::from(one) ^ u32::from(other)).leading_zeros()
+            }
+            (IpAddr::V6(one), IpAddr::V6(other)) => {
+                (u128::from(one) ^ u128::from(other)).leading_zeros()
+            }
+            _ => return None,
+        };
+        Some(differ >= prefix)
+    };
+    parts().unwrap_or(false)
+}
+
+/// The address of an endpoint `host:port`, when it says one and no name.
+pub fn endpoint_address(endpoint: &str) -> Option<IpAddr> {
+    let (host, _) = endpoint.rsplit_once(':')?;
+    host.trim_matches(['[', ']']).parse().ok()
+}
+
 /// A published port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Publish {

@@ -96,7 +96,7 @@ fn desired_tenant(input: &Input<'_>, findings: &mut Vec<Finding>) -> DesiredTena
     let publish = traffic::publish(input, &workloads, findings);
     let firewall = traffic::firewall(input, &networks, &workloads, findings);
     findings.extend(traffic::counts(input, &networks, &workloads));
-    let peering = traffic::peering(input, &networks);
+    let peering = traffic::peering(input, &networks, findings);
     let metadata = &input.tenant.metadata;
     let wanted = input.registration.enabled && metadata.enabled;
     DesiredTenant {

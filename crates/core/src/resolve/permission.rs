@@ -107,5 +107,6 @@ pub(super) fn surplus(
         origins.len(),
         input.registration.origin
     );
-    Some(Finding::error((*origin).clone(), rule, message))
+    let help = "declare fewer, or ask the operator for a higher limit";
+    Some(Finding::error((*origin).clone(), rule, message).help(help))
 }

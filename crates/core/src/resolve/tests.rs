@@ -1,5 +1,6 @@
 mod build;
 mod findings;
+mod mistakes;
 mod tunnels;
 
 use super::*;

@@ -3,7 +3,7 @@
 use super::{Input, suggest};
 use crate::desired::DesiredWorkload;
 use crate::finding::{Finding, Origin};
-use crate::model::{Endpoint, FirewallRule, Name, Network, Peering, Publish};
+use crate::model::{Endpoint, FirewallRule, Name, Network, NetworkMode, Peering, Publish};
 
 /// The published ports that the registry allows and a workload of this host answers.
 pub(super) fn publish(
@@ -108,14 +108,36 @@ pub(super) fn counts(
 }
 
 /// The peerings of networks that are here; one that is not has a finding of its own.
-pub(super) fn peering(input: &Input<'_>, networks: &[Network]) -> Vec<Peering> {
-    let declared = input.tenant.topology.peering.iter();
-    let here = |peering: &&Peering| {
-        networks
-            .iter()
-            .any(|network| network.name == peering.network)
-    };
-    declared.filter(here).cloned().collect()
+pub(super) fn peering(
+    input: &Input<'_>,
+    networks: &[Network],
+    findings: &mut Vec<Finding>,
+) -> Vec<Peering> {
+    let mut kept = Vec::new();
+    for peering in &input.tenant.topology.peering {
+        let mut here = networks.iter();
+        let Some(network) = here.find(|network| network.name == peering.network) else {
+            continue;
+        };
+        let mut refuse = |rule: &str, message: String, help: &str| {
+            findings.push(Finding::error(peering.origin.clone(), rule, message).help(help));
+        };
+        if network.mode == NetworkMode::Vrf {
+            let message = format!(
+                "network `{}` of mode vrf cannot be shared: another tenant may have its addresses too",
+                network.name
+            );
+            let help = "share one of another mode, or publish ports";
+            refuse("peering-of-domain", message, help);
+        } else if peering.tenant == input.registration.id {
+            let message = "a tenant shares networks with others, and this is the tenant itself";
+            let help = "write the other tenant's id; rules of network/firewall/ open the way between own networks";
+            refuse("peering-with-itself", message.to_owned(), help);
+        } else {
+            kept.push(peering.clone());
+        }
+    }
+    kept
 }
 
 /// The firewall rules whose ends are here; one about a workload or network that is left out has

@@ -253,14 +253,15 @@ fn what_fits_in_several_ways_is_one_rule() {
     assert_eq!(found, [("a.yaml:1", 3, 180), ("a.yaml:4", 0, 0)]);
 }
 
-/// What `shop` shares, and whether `blog` shares it too.
-fn sharing(both: bool) -> Case {
+/// What `shop` shares, whether `blog` shares it too, and what mode both networks are of.
+fn sharing(both: bool, mode: NetworkMode) -> Case {
     let peering = |tenant: &str, network: &str| crate::model::Peering {
         origin: at("network/topology.yaml", 5),
         tenant: name(tenant),
         network: name(network),
     };
     let (mut shop, mut blog) = (shop(), tenant("blog", &["main"]));
+    (shop.networks[1].mode, blog.networks[0].mode) = (mode, mode);
     shop.peering.push(peering("blog", "back"));
     if both {
         blog.peering.push(peering("shop", "default"));
@@ -282,32 +283,24 @@ fn sharing(both: bool) -> Case {
 
 #[test]
 fn a_peering_needs_both_sides() {
-    let reason = "both tenants declare the peering".to_owned();
-    let case = sharing(true);
-    assert_eq!(
-        case.says("lone", "blog/main", 80),
-        (Verdict::Accept, reason.clone())
-    );
-    assert_eq!(
-        case.says("blog/main", "lone", 80),
-        (Verdict::Accept, reason)
-    );
-    // Only the network that is shared; and nobody is hidden behind the host.
-    assert_eq!(case.says("web", "blog/main", 80).0, Verdict::Drop);
-    let steps = case.trace("lone", "blog/main", 80).steps;
-    assert!(
-        !steps.iter().any(|step| step.action == Action::Masquerade),
-        "{steps:?}"
-    );
-    let case = sharing(false);
-    assert_eq!(
-        case.says("lone", "blog/main", 80),
-        (Verdict::Drop, "another tenant".to_owned())
-    );
-    assert_eq!(
-        case.says("blog/main", "lone", 80),
-        (Verdict::Drop, "another tenant".to_owned())
-    );
+    for mode in [NetworkMode::IsolatedBridge, NetworkMode::Private] {
+        let reason = "both tenants declare the peering".to_owned();
+        let case = sharing(true, mode);
+        let open = (Verdict::Accept, reason);
+        assert_eq!(case.says("lone", "blog/main", 80), open, "{mode}");
+        assert_eq!(case.says("blog/main", "lone", 80), open, "{mode}");
+        // Only the network that is shared; and nobody is hidden behind the host.
+        assert_eq!(case.says("web", "blog/main", 80).0, Verdict::Drop);
+        let steps = case.trace("lone", "blog/main", 80).steps;
+        assert!(
+            !steps.iter().any(|step| step.action == Action::Masquerade),
+            "{steps:?}"
+        );
+        let case = sharing(false, mode);
+        let closed = (Verdict::Drop, "another tenant".to_owned());
+        assert_eq!(case.says("lone", "blog/main", 80), closed, "{mode}");
+        assert_eq!(case.says("blog/main", "lone", 80), closed, "{mode}");
+    }
 }
 
 #[test]

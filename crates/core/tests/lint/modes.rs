@@ -2,7 +2,7 @@
 
 use crate::Case;
 use crate::fixtures::*;
-use bitbuilder_core::allocate::TenantAllocation;
+use bitbuilder_core::allocate::{Partner, TenantAllocation};
 use bitbuilder_core::desired::DesiredTenant;
 
 fn case((tenant, allocation): (DesiredTenant, TenantAllocation)) -> Case {
@@ -161,4 +161,21 @@ fn a_private_link_without_its_rules_is_refused() {
     ] {
         refused(private(), path, from, to, "packet-rule");
     }
+}
+
+#[test]
+fn shared_private_networks_are_shared_by_their_links() {
+    let (mut tenant, allocation) = private();
+    let network = tenant.networks[0].name.clone();
+    let partner = |link: &str| Partner {
+        tenant: name("blog"),
+        network: network.clone(),
+        links: [link.to_owned()].into(),
+    };
+    tenant.partners = vec![partner("v2-main-0")];
+    let mut case = Case::with(&tenant, allocation);
+    assert_eq!(case.findings(), []);
+    // Rendered for another one.
+    case.partners = vec![partner("v3-main-0")];
+    assert_ne!(case.findings(), []);
 }

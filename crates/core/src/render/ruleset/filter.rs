@@ -96,7 +96,7 @@ fn peers(scene: &Scene<'_>, table: &mut Part<'_>) {
             .bridges
             .iter()
             .filter(|bridge| bridge.network.name == partner.network);
-        for own in own.map(|bridge| &bridge.allocated.link) {
+        for own in own.flat_map(Bridge::inside) {
             for link in &partner.links {
                 pairs.push(json!({"concat": [own, link]}));
                 pairs.push(json!({"concat": [link, own]}));

@@ -1,7 +1,7 @@
 //! Sizes and parents of tunnels.
 
 use super::build::Case;
-use crate::model::{Auto, Network, NetworkDetails, NetworkMode};
+use crate::model::{Auto, Network, NetworkDetails, NetworkMode, Subnet4};
 use crate::sample::{name, network};
 
 fn vxlan(remote: &str, parent: Option<&str>, mtu: Option<u16>) -> Network {
@@ -9,8 +9,10 @@ fn vxlan(remote: &str, parent: Option<&str>, mtu: Option<u16>) -> Network {
     let group = Some(address).filter(std::net::IpAddr::is_multicast);
     Network {
         mode: NetworkMode::Vxlan,
+        // The same on every host.
+        subnet: Auto::Value(Subnet4::containing([10, 64, 30, 0].into(), 24)),
         details: NetworkDetails::Vxlan {
-            vni: Auto::Auto,
+            vni: Auto::Value(70),
             remotes: group.is_none().then_some(address).into_iter().collect(),
             group,
             parent: parent.map(str::to_owned),
