@@ -28,6 +28,9 @@ _bbctl() {
             bbctl,confirm)
                 cmd="bbctl__subcmd__confirm"
                 ;;
+            bbctl,console)
+                cmd="bbctl__subcmd__console"
+                ;;
             bbctl,doctor)
                 cmd="bbctl__subcmd__doctor"
                 ;;
@@ -123,6 +126,9 @@ _bbctl() {
                 ;;
             bbctl__subcmd__help,confirm)
                 cmd="bbctl__subcmd__help__subcmd__confirm"
+                ;;
+            bbctl__subcmd__help,console)
+                cmd="bbctl__subcmd__help__subcmd__console"
                 ;;
             bbctl__subcmd__help,doctor)
                 cmd="bbctl__subcmd__help__subcmd__doctor"
@@ -332,7 +338,7 @@ _bbctl() {
 
     case "${cmd}" in
         bbctl)
-            opts="-h -V --sim --color --help --version new validate plan sync status drift history apply confirm rollback suspend resume events audit logs shell network explain schema doctor tenant host template completions simulate help"
+            opts="-h -V --sim --color --help --version new validate plan sync status drift history apply confirm rollback suspend resume events audit logs shell console network explain schema doctor tenant host template completions simulate help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -573,6 +579,28 @@ _bbctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        bbctl__subcmd__console)
+            opts="-h --sim --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --sim)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         bbctl__subcmd__doctor)
             opts="-h --json --sim --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -662,7 +690,7 @@ _bbctl() {
             return 0
             ;;
         bbctl__subcmd__help)
-            opts="new validate plan sync status drift history apply confirm rollback suspend resume events audit logs shell network explain schema doctor tenant host template completions simulate help"
+            opts="new validate plan sync status drift history apply confirm rollback suspend resume events audit logs shell console network explain schema doctor tenant host template completions simulate help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -746,6 +774,20 @@ _bbctl() {
             return 0
             ;;
         bbctl__subcmd__help__subcmd__confirm)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        bbctl__subcmd__help__subcmd__console)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

@@ -229,6 +229,7 @@ fn action(action: &Action) -> String {
     match action {
         Action::PrepareLayer(_) => "prepare a layer".to_owned(),
         Action::MakeDirectory(directory) => format!("make {}", escape(&directory.path)),
+        Action::MakeDisk(disk) => format!("make the disk of {}", disk.workload),
         Action::WriteGeneration { number } => format!("write generation {number}"),
         Action::Stop { units } => format!("stop {}", units.join(" ")),
         Action::Switch { number } => format!("switch to generation {number}"),

@@ -1,9 +1,9 @@
 //! What can be typed.
 
 use crate::command::{
-    apply, audit, completions, confirm, doctor, drift, events, explain, history, host, logs,
-    network, new, plan, resume, rollback, schema, shell, simulate, status, suspend, sync, template,
-    tenant, validate,
+    apply, audit, completions, confirm, console, doctor, drift, events, explain, history, host,
+    logs, network, new, plan, resume, rollback, schema, shell, simulate, status, suspend, sync,
+    template, tenant, validate,
 };
 use crate::context::Context;
 use crate::error::{CommandError, Exit};
@@ -87,6 +87,7 @@ pub(crate) enum Command {
     Audit(audit::Audit),
     Logs(logs::Logs),
     Shell(shell::Shell),
+    Console(console::Console),
     Network(network::Network),
     Explain(explain::Explain),
     Schema(schema::Schema),
@@ -117,6 +118,7 @@ impl Command {
             Self::Audit(command) => command.run(context),
             Self::Logs(command) => command.run(context),
             Self::Shell(command) => command.run(context),
+            Self::Console(command) => command.run(context),
             Self::Network(command) => command.run(context),
             Self::Explain(command) => command.run(context),
             Self::Schema(command) => command.run(context),

@@ -6,6 +6,7 @@ use bitbuilder_core::artefact::UnitKind;
 use bitbuilder_core::model::Name;
 use bitbuilder_host::generations;
 use bitbuilder_host::host::Host;
+use std::fmt;
 use std::str::FromStr;
 
 /// `TENANT` or `TENANT/WORKLOAD`.
@@ -13,6 +14,15 @@ use std::str::FromStr;
 pub(crate) struct Target {
     pub(crate) tenant: Name,
     pub(crate) workload: Option<Name>,
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.workload {
+            Some(workload) => write!(f, "{}/{workload}", self.tenant),
+            None => write!(f, "{}", self.tenant),
+        }
+    }
 }
 
 impl FromStr for Target {
@@ -40,8 +50,19 @@ pub(crate) struct Workload {
     pub(crate) unit: String,
     /// Its name in machined.
     pub(crate) machine: String,
-    /// Whether an init runs in it, which can start commands.
-    pub(crate) boots: bool,
+    /// What it is.
+    pub(crate) class: Class,
+}
+
+/// What a workload is to those who want to enter it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Class {
+    /// A container with a system of its own, which can start commands.
+    System,
+    /// A container that runs a command.
+    Command,
+    /// A virtual machine.
+    Machine,
 }
 
 /// The workload that `target` names; without a name, the only one of the tenant.
@@ -87,6 +108,10 @@ pub(crate) fn find(host: &dyn Host, target: &Target) -> Result<Workload, Command
     Ok(Workload {
         unit: unit.clone(),
         machine: machine.to_owned(),
-        boots: settings.split_whitespace().any(|word| word == "--boot"),
+        class: match settings.split_whitespace().any(|word| word == "--boot") {
+            _ if unit.starts_with("systemd-vmspawn@") => Class::Machine,
+            true => Class::System,
+            false => Class::Command,
+        },
     })
 }

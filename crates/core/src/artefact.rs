@@ -1,8 +1,8 @@
 //! What a generation holds: rendered files, their origin, and what a change of each costs.
 
-use crate::desired::Layer;
+use crate::desired::{DirectBoot, Layer, ResolvedImage};
 use crate::finding::Origin;
-use crate::model::Name;
+use crate::model::{Bytes, Name};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -21,6 +21,8 @@ pub struct Artefacts {
     pub layers: Vec<Layer>,
     /// Directories of the tenant that must exist, relative to `/var/lib/tenants/<id>/`.
     pub directories: Vec<OwnedDirectory>,
+    /// Disks that must exist before anything starts.
+    pub disks: Vec<OwnedDisk>,
 }
 
 /// One rendered file.
@@ -117,6 +119,28 @@ pub struct OwnedDirectory {
     pub mode: u32,
 }
 
+/// The disk of a virtual machine, in `/var/lib/tenants/<id>/machines/<workload>/` with the kernel that it was made with.
+/// It outlives generations and images: it is made once, grows, and is never made anew.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct OwnedDisk {
+    /// The machine.
+    pub workload: Name,
+    /// What it is a copy of.
+    pub image: ResolvedImage,
+    /// What boots that.
+    pub boot: DirectBoot,
+    /// What its unit makes it grow to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<Bytes>,
+}
+
+impl OwnedDisk {
+    /// Its directory, relative to `/var/lib/tenants/<id>/`. One that is there is complete.
+    pub fn directory(&self) -> String {
+        format!("machines/{}", self.workload)
+    }
+}
+
 /// `generation.json`: what a generation is, without the bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
@@ -151,6 +175,9 @@ pub struct Manifest {
     pub layers: Vec<Layer>,
     /// The directories.
     pub directories: Vec<OwnedDirectory>,
+    /// The disks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub disks: Vec<OwnedDisk>,
     /// Seconds since the epoch at which it was written.
     pub created: u64,
 }

@@ -5,8 +5,8 @@
 use crate::allocate::Partner;
 use crate::finding::Origin;
 use crate::model::{
-    Attachment, FirewallRule, Health, Init, Limits, Name, Network, Peering, Publish, Resources,
-    Restart, Volume,
+    Attachment, Bytes, FirewallRule, Health, Init, Limits, Name, Network, Peering, Publish,
+    Resources, Restart, Volume,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -79,6 +79,16 @@ pub struct DesiredWorkload {
     pub health_script: Option<Arc<[u8]>>,
 }
 
+impl DesiredWorkload {
+    /// What it is made of when it is a virtual machine.
+    pub fn machine(&self) -> Option<&MachineClass> {
+        match &self.class {
+            WorkloadClass::Machine(machine) => Some(machine),
+            WorkloadClass::Container { .. } => None,
+        }
+    }
+}
+
 /// What runs a workload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WorkloadClass {
@@ -93,6 +103,27 @@ pub enum WorkloadClass {
         /// The tenant's own layer over the image.
         overlay: Option<Layer>,
     },
+    /// systemd-vmspawn.
+    Machine(MachineClass),
+}
+
+/// What a virtual machine is made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MachineClass {
+    /// Processors that it sees.
+    pub cpus: u64,
+    /// Memory that it sees, in bytes.
+    pub ram: u64,
+    /// Whether the processor runs its instructions; QEMU does otherwise.
+    pub kvm: bool,
+    /// Size of its disk; that of the image when it is larger.
+    pub disk: Option<Bytes>,
+    /// Whether changes to the disk are dropped at power-off.
+    pub ephemeral: bool,
+    /// What its image boots.
+    pub boot: DirectBoot,
+    /// Further words of the kernel's command line.
+    pub cmdline: Option<String>,
 }
 
 /// A directory of the repository that becomes a read-only layer.
@@ -105,13 +136,13 @@ pub struct Layer {
 }
 
 /// An image that is on the host.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub struct ResolvedImage {
     /// Name for people: the template's name.
     pub name: String,
     /// Content digest, hex.
     pub digest: String,
-    /// Absolute path of the root directory on the host.
+    /// Absolute path on the host: of the root directory, or of the disk of a machine.
     pub root: String,
 }
 
@@ -125,4 +156,16 @@ pub struct Template {
     pub image: ResolvedImage,
     /// Default resources of its metadata.
     pub defaults: Resources,
+    /// What boots its image, which is a disk then; a container's is a directory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boot: Option<DirectBoot>,
+}
+
+/// A kernel that is started without firmware, and its initrd: absolute paths on the host.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+pub struct DirectBoot {
+    /// The kernel.
+    pub kernel: String,
+    /// The initrd.
+    pub initrd: String,
 }

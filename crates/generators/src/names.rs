@@ -41,9 +41,8 @@ impl<'a> Names<'a> {
         match (stem.split_once('@'), suffix) {
             (Some((template, instance)), _) => match (template, suffix) {
                 ("tenant" | "tenant-network" | "setup-tenant", "service") => instance == self.id,
-                ("systemd-nspawn", "service") | ("tenant-health", "service" | "timer") => {
-                    self.is_machine(instance)
-                }
+                ("systemd-nspawn" | "systemd-vmspawn", "service")
+                | ("tenant-health", "service" | "timer") => self.is_machine(instance),
                 _ => false,
             },
             (None, "slice") => stem.strip_prefix("tenant-") == Some(&self.escaped),
@@ -109,6 +108,7 @@ mod tests {
             "tenant-network@my-shop.service",
             "setup-tenant@my-shop.service",
             "systemd-nspawn@my-shop-web.service",
+            "systemd-vmspawn@my-shop-vm.service",
             "tenant-health@my-shop-web.timer",
             "tenant-my\\x2dshop.slice",
             "var-lib-tenants-my\\x2dshop-containers-web-rootfs.mount",
@@ -128,6 +128,8 @@ mod tests {
             "systemd-nspawn@shop.service",
             "systemd-nspawn@shop-.service",
             "systemd-nspawn@shopper-web.service",
+            "systemd-vmspawn@shopper-web.service",
+            "systemd-vmspawn@shop.service",
             "systemd-nspawn@web.service",
             "tenant-shop-x.slice",
             "tenant-shopper.slice",

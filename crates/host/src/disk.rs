@@ -2,8 +2,10 @@
 //! through here, so that the tests can end the process between any two of them, or let any of them fail.
 
 use crate::host::HostError;
+use rustix::fs::SeekFrom;
+use rustix::io::Errno;
 use std::fs::{self, File, OpenOptions, Permissions};
-use std::io::{ErrorKind, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
@@ -119,4 +121,60 @@ pub(crate) fn sync_directory(path: &Path) -> Result<(), HostError> {
     File::open(path)
         .and_then(|directory| directory.sync_all())
         .map_err(HostError::file(path))
+}
+
+/// Copies a file to one that must not exist: shared blocks where the file system has them, else holes stay holes.
+pub(crate) fn copy_sparse(from: &Path, to: &Path) -> Result<(), HostError> {
+    step(to, Need::Space)?;
+    let source = File::open(from).map_err(HostError::file(from))?;
+    let target = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(to)
+        .map_err(HostError::file(to))?;
+    if rustix::fs::ioctl_ficlone(&target, &source).is_ok() {
+        return Ok(());
+    }
+    copy_data(&source, &target).map_err(HostError::file(to))
+}
+
+fn copy_data(source: &File, mut target: &File) -> io::Result<()> {
+    let length = source.metadata()?.len();
+    target.set_len(length)?;
+    let mut at = 0;
+    while at < length {
+        let data = match rustix::fs::seek(source, SeekFrom::Data(at)) {
+            Ok(data) => data,
+            // Behind the last data.
+            Err(Errno::NXIO) => break,
+            Err(error) => return Err(error.into()),
+        };
+        let hole = rustix::fs::seek(source, SeekFrom::Hole(data))?;
+        rustix::fs::seek(source, SeekFrom::Start(data))?;
+        rustix::fs::seek(target, SeekFrom::Start(data))?;
+        io::copy(&mut source.take(hole - data), &mut target)?;
+        at = hole;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::{FileExt, MetadataExt};
+
+    #[test]
+    fn holes_stay_holes() {
+        let dir = tempfile::tempdir().unwrap();
+        let (from, to) = (dir.path().join("from"), dir.path().join("to"));
+        let file = File::create(&from).unwrap();
+        file.set_len(64 << 20).unwrap();
+        file.write_all_at(b"first", 0).unwrap();
+        file.write_all_at(b"last", 40 << 20).unwrap();
+        copy_sparse(&from, &to).unwrap();
+        assert!(fs::read(&from).unwrap() == fs::read(&to).unwrap());
+        assert!(fs::metadata(&to).unwrap().blocks() * 512 < 1 << 20);
+        assert!(copy_sparse(&from, &to).is_err(), "it is there");
+    }
 }

@@ -14,7 +14,8 @@
 //!   [`sim`] a whole host in a directory.
 //! - [`doctor`]: whether a host has what it needs. [`template`]: checks of a template directory.
 //! - `teardown`: what goes with a tenant that leaves.
-//! - [`events`]: what happened. [`foreground`]: programs at the terminal of a person. [`paths`]: where everything lives. [`atomic`]: files that are written whole or not at all.
+//! - [`events`]: what happened. [`foreground`]: programs at the terminal of a person; [`terminal`]: that of a
+//!   virtual machine. [`paths`]: where everything lives. [`atomic`]: files that are written whole or not at all.
 
 pub mod apply;
 pub mod atomic;
@@ -40,5 +41,6 @@ pub mod source;
 pub mod systemd;
 mod teardown;
 pub mod template;
+pub mod terminal;
 mod tool;
 mod wireguard;

@@ -80,6 +80,11 @@ impl HostRoot {
         self.state().join("allocations.json")
     }
 
+    /// What the probe of KVM found in this boot: `yes` or `no`.
+    pub fn kvm(&self) -> PathBuf {
+        self.join("/run/bitbuilder/kvm")
+    }
+
     /// Templates shipped with the host.
     pub fn templates(&self) -> PathBuf {
         self.join("/usr/lib/bitbuilder/templates")

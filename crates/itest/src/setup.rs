@@ -27,6 +27,9 @@ pub const BEDS: Programs = &[
     ("losetup", "mount"),
     ("script", "bsdutils"),
     ("tar", "tar"),
+    ("mkfs.ext4", "e2fsprogs"),
+    ("xz", "xz-utils"),
+    ("zstd", "zstd"),
     ("git", "git"),
 ];
 

@@ -77,6 +77,9 @@ fn ask(target: &Target) -> Outcome {
         Check::Http { port, path } => {
             address(*port).and_then(|address| probe::http(address, path, limit))
         }
+        Check::Answers => {
+            address(probe::NOBODYS).and_then(|address| probe::answers(address, limit))
+        }
         Check::Command(command) => inside::command(&target.check, command, limit),
         Check::Script(_) => inside::script(target, limit),
     }

@@ -4,7 +4,7 @@
 use super::state::Outcome;
 use bitbuilder_core::report::escape;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 /// Bytes of an answer that are read in search of its first line.
@@ -37,6 +37,42 @@ pub fn http(address: SocketAddr, path: &str, limit: Duration) -> Outcome {
     })?;
     let said = format!("GET {} was answered with {status}", escape(path));
     if status < 400 { Ok(said) } else { Err(said) }
+}
+
+/// A port on which nobody listens, as a rule: discard, RFC 863.
+pub const NOBODYS: u16 = 9;
+/// Neighbours of the host, proc(5).
+const NEIGHBOURS: &str = "/proc/net/arp";
+
+/// Whether there is a kernel at `address`: it accepts or refuses a connection within `limit`, or drops it and yet is
+/// known to be on the link.
+///
+/// # Errors
+/// Why not, for people.
+pub fn answers(address: SocketAddr, limit: Duration) -> Outcome {
+    let said = match TcpStream::connect_timeout(&address, limit) {
+        Ok(_) => "accepts a connection",
+        Err(error) if error.kind() == ErrorKind::ConnectionRefused => "answers",
+        Err(error) if error.kind() == ErrorKind::TimedOut && is_neighbour(address.ip()) => {
+            "is on the link and drops what it is asked"
+        }
+        Err(error) => return Err(describe(&error, "connection", address)),
+    };
+    Ok(format!("{} {said}", address.ip()))
+}
+
+fn is_neighbour(address: IpAddr) -> bool {
+    let neighbours = std::fs::read_to_string(NEIGHBOURS).unwrap_or_default();
+    is_listed(&neighbours, address)
+}
+
+/// Flag 2: its address on the link is known.
+fn is_listed(neighbours: &str, address: IpAddr) -> bool {
+    neighbours.lines().skip(1).any(|line| {
+        let mut words = line.split_whitespace();
+        let of = words.next().and_then(|word| word.parse::<IpAddr>().ok());
+        of == Some(address) && words.nth(1) == Some("0x2")
+    })
 }
 
 fn connect(address: SocketAddr, limit: Duration) -> Result<TcpStream, String> {
@@ -108,6 +144,29 @@ mod tests {
     use std::thread;
 
     const LIMIT: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn a_kernel_answers_when_nobody_listens() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        assert_eq!(
+            answers(address, LIMIT).unwrap(),
+            "127.0.0.1 accepts a connection"
+        );
+        drop(listener);
+        assert_eq!(answers(address, LIMIT).unwrap(), "127.0.0.1 answers");
+    }
+
+    #[test]
+    fn neighbours_are_complete() {
+        let text = "IP address       HW type     Flags       HW address            Mask     Device\n\
+            10.64.0.10       0x1         0x2         02:bb:00:00:01:02     *        br-shop\n\
+            10.64.0.11       0x1         0x0         00:00:00:00:00:00     *        br-shop\n";
+        let listed = |address: &str| is_listed(text, address.parse().unwrap());
+        assert!(listed("10.64.0.10"));
+        assert!(!listed("10.64.0.11"));
+        assert!(!listed("10.64.0.1"));
+    }
 
     /// Asks a server that answers one connection with `answer`; the request that it saw too.
     fn ask(path: &str, answer: &'static [u8]) -> (Outcome, String) {

@@ -2,7 +2,7 @@
 
 use crate::context::Context;
 use crate::error::{CommandError, Exit};
-use crate::workload::{Target, find};
+use crate::workload::{Class, Target, find};
 use bitbuilder_host::foreground;
 use clap::Args;
 
@@ -55,6 +55,13 @@ impl Logs {
         if self.inside || target.workload.is_some() {
             // A name that is not there would show an empty journal.
             let workload = find(host.as_ref(), target)?;
+            if self.inside && workload.class == Class::Machine {
+                let message = "the journal of a virtual machine is inside of it";
+                let hint = format!(
+                    "`bbctl logs {target}` shows its serial line, `bbctl console {target}` joins its terminal"
+                );
+                return Err(CommandError::refused(message).hint(hint));
+            }
             if self.inside {
                 arguments.push(format!("--machine={}", workload.machine));
             } else {

@@ -4,6 +4,7 @@ pub(crate) mod apply;
 pub(crate) mod audit;
 pub(crate) mod completions;
 pub(crate) mod confirm;
+pub(crate) mod console;
 pub(crate) mod doctor;
 pub(crate) mod drift;
 pub(crate) mod events;

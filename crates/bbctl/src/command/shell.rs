@@ -2,7 +2,7 @@
 
 use crate::context::Context;
 use crate::error::{CommandError, Exit};
-use crate::workload::{Target, Workload, find};
+use crate::workload::{Class, Target, Workload, find};
 use bitbuilder_host::foreground;
 use clap::Args;
 use std::io::IsTerminal;
@@ -35,18 +35,24 @@ impl Shell {
         } else {
             self.command.clone()
         };
-        let status = if workload.boots {
-            foreground::run("systemd-run", &in_system(&workload, command))?
-        } else {
-            let mask = foreground::bounding_set(&workload.machine)?;
-            let mut arguments = vec![
-                "enter".to_owned(),
-                workload.machine,
-                format!("{mask:016x}"),
-                "--".to_owned(),
-            ];
-            arguments.extend(command);
-            foreground::run("/usr/lib/bitbuilder/agent", &arguments)?
+        let status = match workload.class {
+            Class::System => foreground::run("systemd-run", &in_system(&workload, command))?,
+            Class::Command => {
+                let mask = foreground::bounding_set(&workload.machine)?;
+                let mut arguments = vec![
+                    "enter".to_owned(),
+                    workload.machine,
+                    format!("{mask:016x}"),
+                    "--".to_owned(),
+                ];
+                arguments.extend(command);
+                foreground::run("/usr/lib/bitbuilder/agent", &arguments)?
+            }
+            Class::Machine => {
+                let message = "the host cannot start programs in a virtual machine";
+                let hint = format!("`bbctl console {}` joins its terminal", self.target);
+                return Err(CommandError::refused(message).hint(hint));
+            }
         };
         Ok(Exit::Passed(status))
     }

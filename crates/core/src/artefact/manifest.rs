@@ -53,6 +53,7 @@ pub fn manifest(provenance: Provenance, artefacts: &Artefacts) -> Manifest {
         units: artefacts.units.clone(),
         layers: artefacts.layers.clone(),
         directories: artefacts.directories.clone(),
+        disks: artefacts.disks.clone(),
         created: provenance.created,
     }
 }

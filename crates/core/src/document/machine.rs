@@ -61,7 +61,7 @@ written! {
         optional "autostart" autostart: bool,
         /// Health check.
         optional "health" health: HealthDoc,
-        /// Firmware; uefi by default.
+        /// Firmware; what the image boots with by default.
         optional "firmware" firmware: Firmware,
         /// Secure Boot; false by default, needs uefi.
         optional "secureBoot" secure_boot: bool,
@@ -110,7 +110,7 @@ pub(crate) fn machine(
         format: value(disk.value.format, DiskFormat::Raw),
     });
     Some(Machine {
-        firmware: value(doc.firmware, Firmware::Uefi),
+        firmware: doc.firmware.map(|word| word.value),
         secure_boot: value(doc.secure_boot, false),
         tpm: value(doc.tpm, false),
         kvm: value(doc.kvm, Kvm(None)).0,

@@ -42,6 +42,7 @@ fn manifest(enabled: bool) -> Manifest {
             unit(TENANT, UnitKind::Tenant, true, &[]),
         ],
         layers: Vec::new(),
+        disks: Vec::new(),
         directories: Vec::new(),
         created: 1,
     }

@@ -41,6 +41,13 @@ fn outer(machine: &Machine<'_>, words: &[&str]) -> bool {
         plain.drain(at..at + 2);
     }
     let (link, rest) = match plain.as_slice() {
+        ["#", link, address] => {
+            let own = machine.interface(link).map(|own| own.allocated.address);
+            return own.is_some_and(|own| own.to_string() == *address);
+        }
+        ["tuntap", "add", "dev", link, "mode", "tap"] | ["link", "set", "dev", link] => {
+            return machine.interface(link).is_some();
+        }
         [
             "link",
             "add",

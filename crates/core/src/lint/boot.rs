@@ -67,16 +67,23 @@ fn wants(lint: &Lint<'_>) -> BTreeMap<String, String> {
     }
     for unit in &lint.artefacts.units {
         match (unit.kind, expected.machine_of(&unit.name)) {
-            (UnitKind::Workload, _) => links.insert(
-                format!("{tenant}.wants/{}", unit.name),
-                format!("{SHIPPED}/systemd-nspawn@.service"),
-            ),
-            (UnitKind::Health, Some(machine)) => links.insert(
-                format!("{}.wants/{}", machine.unit(), unit.name),
-                format!("{SHIPPED}/tenant-health@.timer"),
-            ),
-            _ => None,
-        };
+            (UnitKind::Workload, Some(machine)) => {
+                let template = match unit.name == machine.vm() {
+                    true => "systemd-vmspawn@.service",
+                    false => "systemd-nspawn@.service",
+                };
+                let link = format!("{tenant}.wants/{}", unit.name);
+                links.insert(link, format!("{SHIPPED}/{template}"));
+            }
+            (UnitKind::Health, Some(machine)) => {
+                for runs in [machine.container(), machine.vm()] {
+                    let link = format!("{runs}.wants/{}", unit.name);
+                    let timer = format!("{SHIPPED}/tenant-health@.timer");
+                    drop(lint.owns(&runs).then(|| links.insert(link, timer)));
+                }
+            }
+            _ => {}
+        }
     }
     links
 }

@@ -100,7 +100,8 @@ pub(super) fn is_wait(lint: &Lint<'_>, value: &str) -> bool {
     match words.as_slice() {
         ["/usr/lib/bitbuilder/tenant-health", "wait", id, workload] => {
             let machine = lint.expected.machine(workload);
-            *id == lint.expected.id.as_str() && machine.is_some_and(|m| lint.owns(&m.unit()))
+            *id == lint.expected.id.as_str()
+                && machine.is_some_and(|m| lint.owns(&m.container()) || lint.owns(&m.vm()))
         }
         _ => false,
     }

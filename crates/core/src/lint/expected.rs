@@ -192,10 +192,12 @@ impl<'a> Expected<'a> {
         self.machines.iter().flat_map(|machine| &machine.interfaces)
     }
 
-    /// Image roots by digest.
+    /// Roots of containers by digest.
     pub(super) fn images(&self) -> BTreeMap<&'a str, &'a str> {
-        let images = self.templates.values().map(|template| &template.image);
-        images
+        let containers = self.templates.values();
+        containers
+            .filter(|template| template.boot.is_none())
+            .map(|template| &template.image)
             .map(|image| (image.digest.as_str(), image.root.as_str()))
             .collect()
     }
@@ -208,7 +210,8 @@ fn units(machines: &[Machine<'_>]) -> BTreeMap<String, (usize, Option<UnitKind>)
         .enumerate()
         .flat_map(|(index, machine)| {
             [
-                (machine.unit(), (index, Some(UnitKind::Workload))),
+                (machine.container(), (index, Some(UnitKind::Workload))),
+                (machine.vm(), (index, Some(UnitKind::Workload))),
                 (machine.timer(), (index, Some(UnitKind::Health))),
                 (machine.check(), (index, None)),
             ]
@@ -217,8 +220,24 @@ fn units(machines: &[Machine<'_>]) -> BTreeMap<String, (usize, Option<UnitKind>)
 }
 
 impl Machine<'_> {
-    pub(super) fn unit(&self) -> String {
+    /// The unit that runs it when it is a container.
+    pub(super) fn container(&self) -> String {
         format!("systemd-nspawn@{}.service", self.name)
+    }
+
+    /// The same when it is a virtual machine.
+    pub(super) fn vm(&self) -> String {
+        format!("systemd-vmspawn@{}.service", self.name)
+    }
+
+    /// Whether `unit` runs it.
+    pub(super) fn is_run_by(&self, unit: &str) -> bool {
+        unit == self.container() || unit == self.vm()
+    }
+
+    /// Where its disk is when it is a virtual machine.
+    pub(super) fn disk(&self, expected: &Expected<'_>) -> String {
+        format!("{}/machines/{}", expected.home(), self.workload)
     }
 
     pub(super) fn timer(&self) -> String {

@@ -6,7 +6,7 @@
 //! mistake there does not repeat here.
 //!
 //! - `set`: places, modes and sizes of files; units, layers and directories; what the boot links.
-//! - `unit`: units and drop-ins; `command`: what they run; `mount`: what they mount.
+//! - `unit`: units and drop-ins; `command`: what they run; `mount`: what they mount; `machine`: virtual machines.
 //! - `network`, `link`, `ruleset`: files of networkd, batches of ip(8), packet rules.
 //!
 //! [`host`] looks at all tenants together.
@@ -17,6 +17,7 @@ mod command;
 mod expected;
 mod health;
 mod host;
+mod machine;
 mod mount;
 mod network;
 mod ruleset;

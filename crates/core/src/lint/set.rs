@@ -24,6 +24,7 @@ pub(super) fn check(lint: &mut Lint<'_>) {
     }
     units(lint);
     layers(lint);
+    disks(lint);
     directories(lint);
     allocation(lint);
 }
@@ -293,6 +294,37 @@ fn layers(lint: &mut Lint<'_>) {
     }
 }
 
+/// Disks of this tenant's machines, each a copy of an image of this host.
+fn disks(lint: &mut Lint<'_>) {
+    let mut seen = BTreeSet::new();
+    for disk in &lint.artefacts.disks {
+        let expected = lint.expected;
+        let known = expected.templates.values().any(|template| {
+            template.image == disk.image && template.boot.as_ref() == Some(&disk.boot)
+        });
+        let most = expected.registration.limits.storage;
+        let fits = disk
+            .size
+            .is_none_or(|size| most.is_none_or(|most| size <= most));
+        let machine = expected.machine(disk.workload.as_str());
+        let owned = machine.is_some_and(|machine| lint.owns(&machine.vm()));
+        if !known || !fits || !owned || !seen.insert(&disk.workload) {
+            let message = format!("`{}` is no disk of this tenant", disk.directory());
+            whole(lint, "disk", message);
+        }
+    }
+    for machine in &lint.expected.machines {
+        if lint.owns(&machine.vm()) && lint.owns(&machine.container()) {
+            let message = format!("`{}` is a machine and a container", machine.workload);
+            whole(lint, "unit-twice", message);
+        }
+        if lint.owns(&machine.vm()) && !seen.contains(machine.workload) {
+            let message = format!("machine `{}` has no disk", machine.workload);
+            whole(lint, "disk", message);
+        }
+    }
+}
+
 fn directories(lint: &mut Lint<'_>) {
     for directory in &lint.artefacts.directories {
         let path = directory.path.as_str();
@@ -300,7 +332,7 @@ fn directories(lint: &mut Lint<'_>) {
         let tenants = directory.owner == lint.expected.uid_base && directory.mode == 0o755;
         let parts: Vec<&str> = path.split('/').collect();
         let known = match parts.as_slice() {
-            ["layers" | "containers" | "hosts" | "volumes"] => root,
+            ["layers" | "containers" | "hosts" | "machines" | "volumes"] => root,
             ["layers", digest] => root && lint.expected.images().contains_key(digest),
             ["containers", name] => root && lint.expected.machine(name).is_some(),
             ["containers", name, part] => {

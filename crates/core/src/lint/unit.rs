@@ -1,8 +1,8 @@
 //! Settings of units and drop-ins: known names, known values, and nothing that confines is missing.
 
 use super::Lint;
-use super::command;
 use super::expected::{Expected, Machine};
+use super::{command, machine};
 use crate::artefact::UnitKind;
 use crate::unitfile::read::{Assignment, assignments, words};
 
@@ -23,6 +23,9 @@ pub(super) fn check(lint: &mut Lint<'_>) {
             }
             (Some(UnitKind::Health), Some(machine)) => timer(lint, path, &settings, machine),
             (Some(UnitKind::Workload), Some(machine)) => match file {
+                "50-bitbuilder.conf" if unit == machine.vm() => {
+                    machine::check(lint, path, &settings, machine);
+                }
                 "50-bitbuilder.conf" => workload(lint, path, &settings, machine),
                 "60-limits.conf" => each(lint, path, &settings, |_, s| is_limit(s, "Service")),
                 "65-restart.conf" => each(lint, path, &settings, |_, s| is_restart(s)),
@@ -79,7 +82,13 @@ pub(super) fn each(
 }
 
 /// Refuses a file in which `key` is not set exactly once, to `value`.
-fn exactly(lint: &mut Lint<'_>, path: &str, settings: &[Assignment<'_>], key: &str, value: &str) {
+pub(super) fn exactly(
+    lint: &mut Lint<'_>,
+    path: &str,
+    settings: &[Assignment<'_>],
+    key: &str,
+    value: &str,
+) {
     let mut its = settings.iter().filter(|setting| setting.key == key);
     let holds = its.next().is_some_and(|setting| setting.value == value) && its.next().is_none();
     lint.require(
@@ -104,7 +113,7 @@ pub(super) fn is_plain(value: &str) -> bool {
     }
 }
 
-fn is_log(value: &str) -> bool {
+pub(super) fn is_log(value: &str) -> bool {
     words(value).is_some_and(|fields| fields.iter().all(|field| field.starts_with("BITBUILDER_")))
 }
 
@@ -186,7 +195,9 @@ fn slice(lint: &mut Lint<'_>, path: &str, settings: &[Assignment<'_>]) {
 }
 
 fn timer(lint: &mut Lint<'_>, path: &str, settings: &[Assignment<'_>], machine: &Machine<'_>) {
-    let unit = machine.unit();
+    let units = [machine.container(), machine.vm()];
+    let unit = units.into_iter().find(|unit| lint.owns(unit));
+    let unit = unit.unwrap_or_default();
     each(lint, path, settings, |_, s| match (s.section, s.key) {
         ("Unit", "PartOf" | "After") => s.value == unit,
         ("Timer", "OnActiveSec" | "OnUnitActiveSec" | "AccuracySec") => {
@@ -222,10 +233,11 @@ fn dependencies(
     settings: &[Assignment<'_>],
     machine: &Machine<'_>,
 ) {
-    let own = machine.unit();
     each(lint, path, settings, |lint, s| match (s.section, s.key) {
         ("Unit", "Wants" | "After") => s.value.split(' ').all(|unit| {
-            unit != own && lint.expected.kind(unit) == Some(UnitKind::Workload) && lint.owns(unit)
+            !machine.is_run_by(unit)
+                && lint.expected.kind(unit) == Some(UnitKind::Workload)
+                && lint.owns(unit)
         }),
         ("Service", "TimeoutStartSec") => is_amount(s.value),
         ("Service", "ExecStartPre") => command::is_wait(lint, s.value),
@@ -282,7 +294,7 @@ fn workload(lint: &mut Lint<'_>, path: &str, settings: &[Assignment<'_>], machin
 }
 
 /// `name:path` of a ciphertext in this set.
-fn is_credential(lint: &Lint<'_>, machine: &Machine<'_>, value: &str) -> bool {
+pub(super) fn is_credential(lint: &Lint<'_>, machine: &Machine<'_>, value: &str) -> bool {
     let Some((name, path)) = value.split_once(':') else {
         return false;
     };

@@ -61,8 +61,8 @@ pub struct Container {
 pub struct Machine {
     /// The common part.
     pub workload: Workload,
-    /// Firmware.
-    pub firmware: Firmware,
+    /// Firmware; `None`: as its image boots.
+    pub firmware: Option<Firmware>,
     /// Secure Boot.
     pub secure_boot: bool,
     /// Virtual TPM.
@@ -254,4 +254,6 @@ pub enum Check {
         /// Path of the request.
         path: String,
     },
+    /// Whether anything at the address of the workload answers, be it that nobody listens: its kernel is up.
+    Answers,
 }

@@ -2,7 +2,7 @@
 
 use super::causes::Cause;
 use super::{Action, Input, Phase, Plan, Step};
-use super::{changes, prepare, start, stop, waiting};
+use super::{changes, disks, prepare, start, stop, waiting};
 use crate::artefact::{Manifest, UpdateClass};
 use crate::document::format_millis;
 use crate::model::Millis;
@@ -33,7 +33,12 @@ pub fn plan(input: &Input<'_>) -> Plan {
         commit: input.target.map(|(target, _)| target.commit.clone()),
         steps,
         changes: changes::listed(input, &files),
-        findings: input.findings.to_vec(),
+        findings: input
+            .findings
+            .iter()
+            .cloned()
+            .chain(disks::kept(input))
+            .collect(),
         waiting,
     }
 }

@@ -109,6 +109,7 @@ pub fn is_same(current: &Manifest, artefacts: &Artefacts) -> bool {
     current.units == artefacts.units
         && current.layers == artefacts.layers
         && current.directories == artefacts.directories
+        && current.disks == artefacts.disks
         && current.hash
             == hash(
                 &artefacts
@@ -124,5 +125,6 @@ fn is_equal(one: &Manifest, other: &Manifest) -> bool {
     one.units == other.units
         && one.layers == other.layers
         && one.directories == other.directories
+        && one.disks == other.disks
         && one.hash == other.hash
 }

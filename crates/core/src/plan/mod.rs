@@ -9,6 +9,7 @@ mod causes;
 mod changes;
 mod decide;
 mod diff;
+mod disks;
 mod input;
 mod inputs;
 mod prepare;
@@ -24,7 +25,7 @@ pub use inputs::{COMPILER, Inputs, inputs_hash};
 pub use text::{TextOptions, text};
 pub use waiting::{Gate, Waiting};
 
-use crate::artefact::{OwnedDirectory, UpdateClass};
+use crate::artefact::{OwnedDirectory, OwnedDisk, UpdateClass};
 use crate::desired::Layer;
 use crate::digest::sha256;
 use crate::finding::{Finding, Origin};
@@ -117,6 +118,8 @@ pub enum Action {
     PrepareLayer(Layer),
     /// Make a directory that outlives generations.
     MakeDirectory(OwnedDirectory),
+    /// Make the disk of a machine, a copy of its image.
+    MakeDisk(OwnedDisk),
     /// Write the generation beside the current one.
     WriteGeneration {
         /// Its number.

@@ -32,6 +32,12 @@ pub(super) fn steps(input: &Input<'_>, files: &[Differing<'_>]) -> Vec<Step> {
             steps.push(cause.step(Phase::Prepare, Action::PrepareLayer(layer.clone())));
         }
     }
+    for disk in &target.disks {
+        if !input.observed.directories.contains(&disk.directory()) {
+            let cause = Cause::plain(UpdateClass::Live, "missing");
+            steps.push(cause.step(Phase::Prepare, Action::MakeDisk(disk.clone())));
+        }
+    }
     if input.moves() && !input.written {
         let number = target.number;
         let cause = Cause::plain(UpdateClass::Live, summary(input, files));
@@ -65,7 +71,7 @@ fn summary(input: &Input<'_>, files: &[Differing<'_>]) -> String {
     })
     .collect();
     if parts.is_empty() {
-        return "other units, layers or directories".into();
+        return "other units, layers, directories or disks".into();
     }
     parts.join(", ")
 }

@@ -140,7 +140,8 @@ fn cause(input: &Input<'_>, files: &[Differing<'_>], unit: &str) -> Option<Cause
         (None, None) => {
             let left = unit.ends_with(".mount")
                 || unit.ends_with(".timer")
-                || unit.starts_with("systemd-nspawn@");
+                || unit.starts_with("systemd-nspawn@")
+                || unit.starts_with("systemd-vmspawn@");
             let what = "left over from an earlier generation";
             left.then(|| Cause::plain(UpdateClass::Destroy, what))
         }

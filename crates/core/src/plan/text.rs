@@ -120,6 +120,10 @@ fn action(action: &Action) -> String {
             "directory {} (owner {}, mode {:03o})",
             directory.path, directory.owner, directory.mode
         ),
+        Action::MakeDisk(disk) => {
+            let (directory, image) = (disk.directory(), &disk.image.name);
+            format!("disk {directory}/disk.raw, a copy of image {image}")
+        }
         Action::WriteGeneration { number } => format!("write generation {number}"),
         Action::Stop { units } => format!("stop {}", units.join(" ")),
         Action::Switch { number } => format!("switch to generation {number}"),

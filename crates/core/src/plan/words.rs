@@ -79,12 +79,13 @@ fn setting(key: &str) -> Option<&'static str> {
         "LoadCredentialEncrypted" => "credentials",
         "ExecStartPre" | "ExecStopPost" => "network",
         "Requires" | "After" => "network",
+        "Environment" => "network",
         "Description" | "X-BitBuilder-File" => "description",
         _ => return None,
     })
 }
 
-/// Of the command line of systemd-nspawn: which options.
+/// Of the command line of systemd-nspawn or systemd-vmspawn: which options.
 fn arguments(old: &str, new: &str) -> Option<BTreeSet<String>> {
     let (old, new) = (command(old)?, command(new)?);
     let ((old, old_command), (new, new_command)) = (parts(&old), parts(&new));
@@ -119,6 +120,11 @@ fn option(word: &str) -> &'static str {
         "--uid" => "user",
         "--chdir" => "working directory",
         "--read-only" => "read-only root",
+        "--cpus" => "processors",
+        "--ram" => "memory",
+        "--grow-image" | "--image" | "--ephemeral" => "disk",
+        "--kvm" => "hardware virtualisation",
+        option if !option.starts_with('-') => "kernel command line",
         "--network-interface"
         | "--network-namespace-path"
         | "--private-network"

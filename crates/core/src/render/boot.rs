@@ -54,9 +54,13 @@ fn wants(scene: &Scene<'_>, links: &mut BTreeMap<String, String>) {
             );
         }
         if scene.tenant.enabled && workload.desired.autostart {
+            let template = match workload.desired.machine() {
+                Some(_) => "systemd-vmspawn@.service",
+                None => "systemd-nspawn@.service",
+            };
             links.insert(
                 format!("{tenant}.wants/{}", workload.unit),
-                format!("{SHIPPED}/systemd-nspawn@.service"),
+                format!("{SHIPPED}/{template}"),
             );
         }
     }

@@ -44,7 +44,9 @@ const LOW_PORTS: &str = "CAP_NET_BIND_SERVICE";
 
 /// Capabilities of the bounding set, by number.
 pub(super) fn kept(workload: &Placed<'_>) -> Vec<&'static str> {
-    let WorkloadClass::Container { capabilities, .. } = &workload.desired.class;
+    let WorkloadClass::Container { capabilities, .. } = &workload.desired.class else {
+        return Vec::new();
+    };
     let joins = joins_namespace(workload);
     CAPABILITIES
         .into_iter()

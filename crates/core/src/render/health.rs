@@ -115,7 +115,10 @@ fn service(scene: &Scene<'_>, workload: &Placed<'_>, health: &Health, set: &mut 
                 format!("BITBUILDER_WORKLOAD={}", desired.name),
             ],
         );
-    let asks = matches!(health.check, Check::Tcp(_) | Check::Http { .. });
+    let asks = matches!(
+        health.check,
+        Check::Tcp(_) | Check::Http { .. } | Check::Answers
+    );
     let first = workload.ports.first().filter(|_| asks);
     let domain = first.and_then(|port| scene.bridges[port.bridge].allocated.vrf.as_ref());
     if let Some(vrf) = domain {

@@ -41,9 +41,10 @@ pub(super) fn configured<'s>(
         })
 }
 
-/// What the DHCP server gives a booted container, by the host's end of each link. A command has no client.
+/// What the DHCP server gives a booted container, by the host's end of each link. A command has no client, and a machine
+/// does not notice what becomes of its tap.
 pub(super) fn leases(scene: &Scene<'_>, workload: &Placed<'_>) -> BTreeMap<String, String> {
-    if workload.desired.init != Init::Boot {
+    if workload.desired.init != Init::Boot || workload.desired.machine().is_some() {
         return BTreeMap::new();
     }
     let lease = |port: &Port<'_>| {
@@ -60,6 +61,11 @@ pub(super) fn render(scene: &Scene<'_>, workload: &Placed<'_>, set: &mut Set) {
         return;
     }
     let source = Source::restart(&workload.desired.origin, &workload.unit);
+    if workload.desired.machine().is_some() {
+        let taps = taps(scene, workload);
+        set.add(host_batch(workload), taps.into_bytes(), 0o644, source);
+        return;
+    }
     match workload.desired.init {
         Init::Boot => {
             set.add(
@@ -97,6 +103,21 @@ fn boot(scene: &Scene<'_>, workload: &Placed<'_>) -> String {
             attach(&mut batch, scene, port);
             batch
         })
+}
+
+/// QEMU opens them by their names. What the machine is leased is said, because it asks again only when it is restarted.
+fn taps(scene: &Scene<'_>, workload: &Placed<'_>) -> String {
+    let ports = workload.ports.iter();
+    ports.fold(String::new(), |mut batch, port| {
+        let _ = writeln!(batch, "# {} {}", port.link, port.address);
+        let _ = writeln!(batch, "tuntap add dev {} mode tap", port.link);
+        let mtu = mtu(scene, port);
+        if !mtu.is_empty() {
+            let _ = writeln!(batch, "link set dev {}{mtu}", port.link);
+        }
+        attach(&mut batch, scene, port);
+        batch
+    })
 }
 
 fn command(scene: &Scene<'_>, workload: &Placed<'_>) -> String {

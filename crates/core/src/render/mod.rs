@@ -11,15 +11,18 @@ mod health;
 mod hosts;
 mod limits;
 mod links;
+mod machine;
 mod mounts;
 mod names;
 mod network;
 mod nspawn;
 mod ruleset;
 mod scene;
+mod service;
 mod set;
 mod tenant;
 mod uplink;
+mod vmspawn;
 mod vxlan;
 mod wireguard;
 
@@ -53,7 +56,7 @@ pub fn render(
     ruleset::render(&scene, &mut set);
     mounts::render(&scene, &mut set);
     for workload in &scene.workloads {
-        container::render(&scene, workload, &mut set);
+        service::render(&scene, workload, &mut set);
         links::render(&scene, workload, &mut set);
         hosts::render(&scene, workload, &mut set);
         health::render(&scene, workload, &mut set);

@@ -18,7 +18,8 @@ const UNIT_NAME_MAX: usize = 255;
 pub(super) fn render(scene: &Scene<'_>, set: &mut Set) {
     set.directory("layers".into(), 0, 0o755);
     set.directory("containers".into(), 0, 0o755);
-    for workload in &scene.workloads {
+    let containers = scene.workloads.iter();
+    for workload in containers.filter(|workload| workload.desired.machine().is_none()) {
         image(
             scene,
             &workload.desired.image,
@@ -69,7 +70,9 @@ fn root(scene: &Scene<'_>, workload: &Placed<'_>, set: &mut Set) {
     let name = &workload.desired.name;
     let base = scene.uid_base;
     let home = names::container_home(id, name);
-    let WorkloadClass::Container { overlay, .. } = &workload.desired.class;
+    let WorkloadClass::Container { overlay, .. } = &workload.desired.class else {
+        return;
+    };
     let image = names::layer(id, &workload.desired.image.digest);
     let image_unit = names::mount(&image);
 

@@ -36,6 +36,11 @@ pub(super) fn container(machine: &str) -> String {
     format!("systemd-nspawn@{machine}.service")
 }
 
+/// The unit that runs a virtual machine.
+pub(super) fn machine(machine: &str) -> String {
+    format!("systemd-vmspawn@{machine}.service")
+}
+
 /// The timer of a machine's health check.
 pub(super) fn health_timer(machine: &str) -> String {
     format!("tenant-health@{machine}.timer")
@@ -59,4 +64,9 @@ pub(super) fn layer(tenant: &Name, key: &str) -> String {
 /// Directory of a container; below it are `rootfs`, `upper` and `work`.
 pub(super) fn container_home(tenant: &Name, workload: &Name) -> String {
     format!("{}/containers/{workload}", home(tenant))
+}
+
+/// Directory of a virtual machine: its disk, and what boots it.
+pub(super) fn machine_home(tenant: &Name, workload: &Name) -> String {
+    format!("{}/machines/{workload}", home(tenant))
 }

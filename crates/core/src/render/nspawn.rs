@@ -30,7 +30,10 @@ pub(super) fn command(scene: &Scene<'_>, workload: &Placed<'_>) -> Vec<String> {
 }
 
 fn confinement(scene: &Scene<'_>, workload: &Placed<'_>) -> Vec<String> {
-    let WorkloadClass::Container { system_calls, .. } = &workload.desired.class;
+    let system_calls = match &workload.desired.class {
+        WorkloadClass::Container { system_calls, .. } => system_calls.as_slice(),
+        WorkloadClass::Machine(_) => &[],
+    };
     let mut options = vec![
         format!("--private-users={}:65536", scene.uid_base),
         // The layers are idmapped already; nspawn must not touch ownership.
@@ -90,13 +93,19 @@ fn network(scene: &Scene<'_>, workload: &Placed<'_>) -> Vec<String> {
 fn files(scene: &Scene<'_>, workload: &Placed<'_>) -> Vec<String> {
     let desired = workload.desired;
     let home = names::home(&scene.tenant.id);
-    let WorkloadClass::Container { read_only, .. } = &desired.class;
+    let read_only = matches!(
+        &desired.class,
+        WorkloadClass::Container {
+            read_only: true,
+            ..
+        }
+    );
     let mut options = vec![
         "--timezone=off".to_owned(),
         "--link-journal=no".to_owned(),
         format!("--bind-ro={home}/hosts/{}:/etc/hosts", desired.name),
     ];
-    if *read_only {
+    if read_only {
         options.push("--read-only".to_owned());
     }
     options.extend(desired.volumes.iter().map(|volume| bind(&home, volume)));

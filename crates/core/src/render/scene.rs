@@ -250,7 +250,10 @@ impl<'a> Placed<'a> {
         Ok(Self {
             desired,
             machine: &machine.machine,
-            unit: names::container(&machine.machine),
+            unit: match desired.machine() {
+                Some(_) => names::machine(&machine.machine),
+                None => names::container(&machine.machine),
+            },
             ports,
         })
     }

@@ -1,6 +1,6 @@
 //! Collects artefacts, and what cannot be written.
 
-use crate::artefact::{Artefact, Artefacts, OwnedDirectory, OwnedUnit, UpdateClass};
+use crate::artefact::{Artefact, Artefacts, OwnedDirectory, OwnedDisk, OwnedUnit, UpdateClass};
 use crate::desired::DesiredTenant;
 use crate::finding::{Finding, Origin};
 use crate::model::Name;
@@ -111,6 +111,11 @@ impl Set {
         if !self.artefacts.directories.contains(&directory) {
             self.artefacts.directories.push(directory);
         }
+    }
+
+    /// Adds a disk that must exist.
+    pub(super) fn disk(&mut self, disk: OwnedDisk) {
+        self.artefacts.disks.push(disk);
     }
 
     /// Adds a layer that must exist.

@@ -18,6 +18,11 @@ impl HostFacts {
     /// The cgroup v2 controllers cpu, memory and pids are there: limits of a slice are enforced.
     pub const RESOURCE_CONTROL: &'static str = "resource-control";
 
+    /// systemd-vmspawn and a QEMU that it can start are there.
+    pub const MACHINES: &'static str = "machines";
+    /// A guest was seen to run with KVM.
+    pub const KVM: &'static str = "kvm";
+
     /// Whether the host has `feature`.
     pub fn has(&self, feature: &str) -> bool {
         self.features.contains(feature)

@@ -1,14 +1,47 @@
 //! Images: what is on the host under the name that a workload gives.
 
 use super::{Input, suggest};
-use crate::desired::Template;
+use crate::desired::{DirectBoot, Template};
 use crate::finding::Finding;
 use crate::model::{Image, ImageSource, ImageVerify};
 
-/// The template of `image`, or a finding.
-pub(super) fn template<'a>(
+/// The template of a container's `image`, or a finding.
+pub(super) fn container<'a>(
     input: &Input<'a>,
     image: &Image,
+    findings: &mut Vec<Finding>,
+) -> Option<&'a Template> {
+    let template = template(input, image, "tenant-container", findings)?;
+    if template.boot.is_none() {
+        return Some(template);
+    }
+    findings.push(other_class(image, template, "a machine", "a container"));
+    None
+}
+
+/// The template of a machine's `image` and what boots it, or a finding.
+pub(super) fn machine<'a>(
+    input: &Input<'a>,
+    image: &Image,
+    findings: &mut Vec<Finding>,
+) -> Option<(&'a Template, &'a DirectBoot)> {
+    let template = template(input, image, "tenant-machine", findings)?;
+    if template.boot.is_none() {
+        findings.push(other_class(image, template, "a container", "a machine"));
+    }
+    Some((template, template.boot.as_ref()?))
+}
+
+fn other_class(image: &Image, template: &Template, of: &str, wanted: &str) -> Finding {
+    let name = &template.image.name;
+    let message = format!("template `{name}` is of {of}, and this is {wanted}");
+    Finding::error(image.origin.clone(), "template-class", message)
+}
+
+fn template<'a>(
+    input: &Input<'a>,
+    image: &Image,
+    usual: &str,
     findings: &mut Vec<Finding>,
 ) -> Option<&'a Template> {
     if let Some(verify @ (ImageVerify::Signature | ImageVerify::Voa)) = image.verify {
@@ -37,9 +70,13 @@ pub(super) fn template<'a>(
         ImageSource::Ddi(_) => "ddi",
     };
     let message = format!("images by `{kind}` are not available on this host yet");
+    let files = match usual {
+        "tenant-container" => " and add files with rootfs-overlay/",
+        _ => "",
+    };
     findings.push(
         Finding::error(image.origin.clone(), "not-available", message)
-            .help("write `template: tenant-container` and add files with rootfs-overlay/"),
+            .help(format!("write `template: {usual}`{files}")),
     );
     None
 }

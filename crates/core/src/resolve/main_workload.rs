@@ -1,15 +1,13 @@
 //! The workload of a repository that declares none: `main`, described by `metadata.json` alone.
 
 use crate::model::{
-    Check, Container, Health, Image, ImageSource, Init, Millis, Name, Resources, Restart, Tenant,
-    TenantKind, Workload,
+    Check, Container, Health, Image, ImageSource, Init, Machine, Millis, Name, Resources, Restart,
+    Tenant, TenantKind, Workload,
 };
 use std::collections::BTreeMap;
 
 /// Name of the workload.
 pub(super) const NAME: &str = "main";
-/// Template that it runs.
-const TEMPLATE: &str = "tenant-container";
 /// The script of the repository that becomes its health check.
 pub(super) const HEALTH_SCRIPT: &str = "scripts/health-check.sh";
 
@@ -19,40 +17,63 @@ pub(super) fn is_implied(tenant: &Tenant) -> bool {
 }
 
 /// `main` as a container, when the repository declares no workload and its type is not `vm`.
-///
-/// It has no limits of its own: the tenant's hold for its slice, and it is alone in there.
-pub(super) fn implied(tenant: &Tenant) -> Option<Container> {
-    let metadata = &tenant.metadata;
-    if !is_implied(tenant) || metadata.kind == TenantKind::Vm {
+pub(super) fn container(tenant: &Tenant) -> Option<Container> {
+    if !is_implied(tenant) || tenant.metadata.kind == TenantKind::Vm {
         return None;
     }
-    let origin = &metadata.kind_origin;
     Some(Container {
-        workload: Workload {
-            origin: origin.clone(),
-            name: Name::new(NAME).ok()?,
-            image: Image {
-                origin: origin.clone(),
-                source: ImageSource::Template(Name::new(TEMPLATE).ok()?),
-                verify: None,
-            },
-            init: Init::Boot,
-            env: BTreeMap::new(),
-            user: None,
-            workdir: None,
-            resources: Resources::default(),
-            networks: None,
-            volumes: Vec::new(),
-            credentials: Vec::new(),
-            extensions: Vec::new(),
-            depends_on: Vec::new(),
-            restart: Restart::Always,
-            autostart: true,
-            health: health(tenant),
-        },
+        workload: workload(tenant, "tenant-container", health(tenant))?,
         capabilities: Vec::new(),
         read_only: false,
         overlay: None,
+    })
+}
+
+/// The same as a virtual machine, when its type is `vm`.
+pub(super) fn machine(tenant: &Tenant) -> Option<Machine> {
+    if !is_implied(tenant) || tenant.metadata.kind != TenantKind::Vm {
+        return None;
+    }
+    Some(Machine {
+        // A script of the repository is for the inside of a container.
+        workload: workload(tenant, "tenant-machine", None)?,
+        firmware: None,
+        secure_boot: false,
+        tpm: false,
+        kvm: None,
+        kernel: None,
+        initrd: None,
+        cmdline: None,
+        disk: None,
+        ephemeral: false,
+        cloud_init: Vec::new(),
+    })
+}
+
+/// It has no limits of its own: the tenant's hold for its slice, and it is alone in there.
+fn workload(tenant: &Tenant, template: &str, health: Option<Health>) -> Option<Workload> {
+    let origin = &tenant.metadata.kind_origin;
+    Some(Workload {
+        origin: origin.clone(),
+        name: Name::new(NAME).ok()?,
+        image: Image {
+            origin: origin.clone(),
+            source: ImageSource::Template(Name::new(template).ok()?),
+            verify: None,
+        },
+        init: Init::Boot,
+        env: BTreeMap::new(),
+        user: None,
+        workdir: None,
+        resources: Resources::default(),
+        networks: None,
+        volumes: Vec::new(),
+        credentials: Vec::new(),
+        extensions: Vec::new(),
+        depends_on: Vec::new(),
+        restart: Restart::Always,
+        autostart: true,
+        health,
     })
 }
 

@@ -9,6 +9,7 @@ mod capabilities;
 mod host;
 mod image;
 mod limits;
+mod machines;
 mod main_workload;
 mod networks;
 mod permission;
@@ -27,7 +28,7 @@ pub use policy::unavailable as unavailable_policy;
 
 use crate::desired::{DesiredTenant, Templates};
 use crate::finding::{Checked, Finding};
-use crate::model::{Container, Name, Policy, Registration, Tenant};
+use crate::model::{Container, Machine, Name, Policy, Registration, Tenant, Workload};
 use crate::tree::Tree;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -70,15 +71,29 @@ struct Input<'a> {
 impl Input<'_> {
     /// The declared containers, or `main` when the repository declares no workload at all.
     fn containers(&self) -> Cow<'_, [Container]> {
-        match main_workload::implied(self.tenant) {
+        match main_workload::container(self.tenant) {
             Some(container) => Cow::Owned(vec![container]),
             None => Cow::Borrowed(&self.tenant.containers),
         }
     }
 
+    /// The same of virtual machines; none where the host runs none.
+    fn machines(&self) -> Cow<'_, [Machine]> {
+        if !self.host.has(HostFacts::MACHINES) {
+            return Cow::Borrowed(&[]);
+        }
+        match main_workload::machine(self.tenant) {
+            Some(machine) => Cow::Owned(vec![machine]),
+            None => Cow::Borrowed(&self.tenant.machines),
+        }
+    }
+
     /// Names of workloads that this host does not run.
     fn left_out(&self) -> BTreeSet<&Name> {
-        let machines = &self.tenant.machines;
+        let machines: &[Machine] = match self.host.has(HostFacts::MACHINES) {
+            true => &[],
+            false => &self.tenant.machines,
+        };
         machines
             .iter()
             .map(|machine| &machine.workload.name)
@@ -86,13 +101,32 @@ impl Input<'_> {
     }
 }
 
+/// What a tenant runs here.
+struct Declared<'a> {
+    containers: &'a [Container],
+    machines: &'a [Machine],
+}
+
+impl<'a> Declared<'a> {
+    /// What they have in common.
+    fn workloads(&self) -> Vec<&'a Workload> {
+        let containers = self.containers.iter().map(|container| &container.workload);
+        let machines = self.machines.iter().map(|machine| &machine.workload);
+        containers.chain(machines).collect()
+    }
+}
+
 fn desired_tenant(input: &Input<'_>, findings: &mut Vec<Finding>) -> DesiredTenant {
-    let containers = input.containers();
-    unavailable::check(input, &containers, findings);
+    let (containers, machines) = (input.containers(), input.machines());
+    let declared = Declared {
+        containers: &containers,
+        machines: &machines,
+    };
+    unavailable::check(input, &declared, findings);
     permission::check(input, &containers, findings);
     let limits = limits::of_tenant(input, findings);
-    let networks = networks::resolve(input, &containers, findings);
-    let workloads = workloads::resolve(input, &containers, &networks, &limits, findings);
+    let networks = networks::resolve(input, &declared.workloads(), findings);
+    let workloads = workloads::resolve(input, &declared, &networks, &limits, findings);
     let publish = traffic::publish(input, &workloads, findings);
     let firewall = traffic::firewall(input, &networks, &workloads, findings);
     findings.extend(traffic::counts(input, &networks, &workloads));

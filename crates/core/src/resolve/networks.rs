@@ -4,7 +4,7 @@ use super::{Input, suggest, tunnels};
 use crate::allocate::names::is_bridge;
 use crate::finding::Finding;
 use crate::model::{
-    Attachment, Auto, Container, Interface, Metadata, Name, Network, NetworkDetails, NetworkMode,
+    Attachment, Auto, Interface, Metadata, Name, Network, NetworkDetails, NetworkMode, Workload,
 };
 
 const DEFAULT: &str = "default";
@@ -12,7 +12,7 @@ const DEFAULT: &str = "default";
 /// The networks of the tenant that are bridges; the others are findings.
 pub(super) fn resolve(
     input: &Input<'_>,
-    containers: &[Container],
+    workloads: &[&Workload],
     findings: &mut Vec<Finding>,
 ) -> Vec<Network> {
     let declared = declared(input, findings);
@@ -42,10 +42,10 @@ pub(super) fn resolve(
             trunk(input, network, findings);
             networks.push(network.clone());
         } else {
-            unavailable(network, &declared, containers, findings);
+            unavailable(network, &declared, workloads, findings);
         }
     }
-    unknown(&declared, containers, findings);
+    unknown(&declared, workloads, findings);
     tunnels::settle(input, &mut networks, findings);
     networks
 }
@@ -195,17 +195,16 @@ fn names(bridge: &str, id: &str) -> bool {
             .is_some_and(|more| more.starts_with('-'))
 }
 
-/// An error when a container needs the network, else a warning.
+/// An error when a workload needs the network, else a warning.
 fn unavailable(
     network: &Network,
     declared: &[Network],
-    containers: &[Container],
+    workloads: &[&Workload],
     findings: &mut Vec<Finding>,
 ) {
     let (mode, name) = (network.mode, &network.name);
     let mut used = false;
-    for container in containers {
-        let workload = &container.workload;
+    for workload in workloads {
         let origin = match &workload.networks {
             Some(attachments) => attachments
                 .iter()
@@ -237,11 +236,11 @@ fn unavailable(
     }
 }
 
-fn unknown(declared: &[Network], containers: &[Container], findings: &mut Vec<Finding>) {
+fn unknown(declared: &[Network], workloads: &[&Workload], findings: &mut Vec<Finding>) {
     let known = || declared.iter().map(|network| network.name.as_str());
-    let attachments = containers
+    let attachments = workloads
         .iter()
-        .flat_map(|container| container.workload.networks.iter().flatten());
+        .flat_map(|workload| workload.networks.iter().flatten());
     for attachment in attachments {
         let name = attachment.network.as_str();
         if !known().any(|known| known == name) {
@@ -254,15 +253,14 @@ fn unknown(declared: &[Network], containers: &[Container], findings: &mut Vec<Fi
     }
 }
 
-/// Attachments of `container` to `networks`. What it does not say is the tenant's first network, and
+/// Attachments of `workload` to `networks`. What it does not say is the tenant's first network, and
 /// for the implied `main` each of them.
 pub(super) fn attachments(
-    container: &Container,
+    workload: &Workload,
     networks: &[Network],
     first: Option<&Name>,
     every: bool,
 ) -> Vec<Attachment> {
-    let workload = &container.workload;
     match &workload.networks {
         Some(attachments) => attachments
             .iter()

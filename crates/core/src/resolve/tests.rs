@@ -205,7 +205,10 @@ fn a_command_gets_fewer_capabilities_than_a_boot() {
         let mut case = Case::with(&["web"]);
         case.tenant.containers[0].workload.init = init;
         let desired = case.resolve().value.unwrap();
-        let WorkloadClass::Container { capabilities, .. } = desired.workloads[0].class.clone();
+        let WorkloadClass::Container { capabilities, .. } = desired.workloads[0].class.clone()
+        else {
+            panic!("no container")
+        };
         capabilities
     };
     let boot = capabilities(Init::Boot);
@@ -243,7 +246,9 @@ fn overlays_are_keyed_by_git_or_by_their_listing() {
         let path = "containers/web/rootfs-overlay/etc/motd".to_owned();
         case.tree.entries.insert(path, file(content));
         let desired = case.resolve().value.unwrap();
-        let WorkloadClass::Container { overlay, .. } = desired.workloads[0].class.clone();
+        let WorkloadClass::Container { overlay, .. } = desired.workloads[0].class.clone() else {
+            panic!("no container")
+        };
         overlay.unwrap().key
     };
     assert_eq!(key("abc", "x"), "abc");

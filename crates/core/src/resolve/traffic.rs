@@ -37,7 +37,7 @@ pub(super) fn publish(
                 );
                 Some(Finding::warning(origin, "left-out", message))
             }
-            // A declared container that is not here has its own finding.
+            // A declared workload that is not here has its own finding.
             None if is_declared(input, &entry.to) => None,
             None => {
                 let known = workloads.iter().map(|workload| workload.name.as_str());
@@ -51,10 +51,10 @@ pub(super) fn publish(
 }
 
 fn is_declared(input: &Input<'_>, name: &Name) -> bool {
-    let containers = &input.tenant.containers;
-    containers
-        .iter()
-        .any(|container| container.workload.name == *name)
+    let (containers, machines) = (&input.tenant.containers, &input.tenant.machines);
+    let mut names = (containers.iter().map(|one| &one.workload.name))
+        .chain(machines.iter().map(|one| &one.workload.name));
+    names.any(|declared| declared == name)
 }
 
 fn not_allowed(input: &Input<'_>, entry: &Publish) -> Option<Finding> {

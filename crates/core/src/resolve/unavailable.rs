@@ -1,19 +1,22 @@
 //! What documents may say and this host cannot do yet. Nothing that a tenant writes is ignored in silence.
 
-use super::{HostFacts, Input, main_workload, permission};
+use super::{Declared, HostFacts, Input, main_workload, permission};
 use crate::finding::{Finding, Origin};
-use crate::model::{Check, Container, InfrastructureManager, Isolation, Resources, TenantKind};
+use crate::model::{
+    Check, Container, InfrastructureManager, Isolation, Resources, TenantKind, Workload,
+};
 
 /// First systemd that has what our units use.
 const SYSTEMD: u32 = 258;
 const RULE: &str = "not-available";
 
-pub(super) fn check(input: &Input<'_>, containers: &[Container], findings: &mut Vec<Finding>) {
+pub(super) fn check(input: &Input<'_>, declared: &Declared<'_>, findings: &mut Vec<Finding>) {
+    let workloads = declared.workloads();
     host(input, findings);
     machines(input, findings);
-    security(input, containers, findings);
-    for container in containers {
-        for (name, origin) in &container.workload.extensions {
+    security(input, declared.containers, findings);
+    for workload in &workloads {
+        for (name, origin) in &workload.extensions {
             let message = format!(
                 "extension `{name}` cannot be merged: extensions are not available on this host yet"
             );
@@ -21,8 +24,8 @@ pub(super) fn check(input: &Input<'_>, containers: &[Container], findings: &mut 
         }
     }
     left_out(input, findings);
-    limits(input, containers, findings);
-    unused_health_check(input, containers, findings);
+    limits(input, &workloads, findings);
+    unused_health_check(input, &workloads, findings);
 }
 
 fn host(input: &Input<'_>, findings: &mut Vec<Finding>) {
@@ -37,10 +40,13 @@ fn host(input: &Input<'_>, findings: &mut Vec<Finding>) {
 }
 
 fn machines(input: &Input<'_>, findings: &mut Vec<Finding>) {
+    if input.host.has(HostFacts::MACHINES) {
+        return;
+    }
     let metadata = &input.tenant.metadata;
     let mut add = |origin: &Origin, name: &str| {
         let message = format!(
-            "vm not available on this host: workload `{name}` is left out, virtual machines are not run yet"
+            "vm not available on this host: workload `{name}` is left out, systemd-vmspawn or QEMU is missing"
         );
         findings.push(Finding::warning(
             origin.clone(),
@@ -112,12 +118,10 @@ fn left_out(input: &Input<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-fn limits(input: &Input<'_>, containers: &[Container], findings: &mut Vec<Finding>) {
+fn limits(input: &Input<'_>, workloads: &[&Workload], findings: &mut Vec<Finding>) {
     let metadata = &input.tenant.metadata;
     let wanted = |has: fn(&Resources) -> bool| {
-        let workloads = containers
-            .iter()
-            .map(|container| &container.workload.resources);
+        let workloads = workloads.iter().map(|workload| &workload.resources);
         let ceilings = input.tenant.ceilings.iter().map(|(_, resources)| resources);
         workloads
             .chain(ceilings)
@@ -129,10 +133,9 @@ fn limits(input: &Input<'_>, containers: &[Container], findings: &mut Vec<Findin
         let origin = Origin::file(&metadata.origin.file);
         findings.push(Finding::warning(origin, "limit-not-enforced", message));
     };
-    let sized = containers.iter().any(|container| {
-        let volumes = &container.workload.volumes;
-        volumes.iter().any(|volume| volume.size.is_some())
-    });
+    let sized = workloads
+        .iter()
+        .any(|workload| workload.volumes.iter().any(|volume| volume.size.is_some()));
     if sized || limits.storage.is_some() || wanted(|resources| resources.storage.is_some()) {
         add("storage limits are not enforced on this host yet");
     }
@@ -148,10 +151,10 @@ fn limits(input: &Input<'_>, containers: &[Container], findings: &mut Vec<Findin
     }
 }
 
-fn unused_health_check(input: &Input<'_>, containers: &[Container], findings: &mut Vec<Finding>) {
+fn unused_health_check(input: &Input<'_>, workloads: &[&Workload], findings: &mut Vec<Finding>) {
     let path = main_workload::HEALTH_SCRIPT;
-    let used = containers.iter().any(|container| {
-        let health = container.workload.health.as_ref();
+    let used = workloads.iter().any(|workload| {
+        let health = workload.health.as_ref();
         matches!(health.map(|health| &health.check), Some(Check::Script(script)) if script == path)
     });
     if !used && input.tenant.scripts.iter().any(|script| script == path) {

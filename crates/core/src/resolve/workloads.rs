@@ -1,7 +1,9 @@
-//! The containers of a tenant, complete.
+//! The containers and machines of a tenant, complete.
 
-use super::{Input, capabilities, content, image, limits, main_workload, networks};
-use crate::desired::{DesiredWorkload, Layer, Template, WorkloadClass};
+use super::{
+    Declared, Input, capabilities, content, image, limits, machines, main_workload, networks,
+};
+use crate::desired::{DesiredWorkload, Layer, ResolvedImage, Template, WorkloadClass};
 use crate::digest::sha256_parts;
 use crate::finding::{Finding, Origin};
 use crate::model::{Check, Container, Name, Network, Resources, Workload};
@@ -12,7 +14,7 @@ use std::sync::Arc;
 /// The workloads that run here, by name; what is wrong with one does not hide the findings of others.
 pub(super) fn resolve(
     input: &Input<'_>,
-    containers: &[Container],
+    declared: &Declared<'_>,
     networks: &[Network],
     limits: &Resources,
     findings: &mut Vec<Finding>,
@@ -26,24 +28,34 @@ pub(super) fn resolve(
         limits,
         calls,
     };
-    let mut workloads: Vec<_> = containers
-        .iter()
-        .filter_map(|container| desired(input, container, &room, findings))
-        .collect();
+    let mut workloads = Vec::new();
+    for container in declared.containers {
+        workloads.extend(of_container(input, container, &room, findings));
+    }
+    for machine in declared.machines {
+        workloads.extend(machines::desired(input, machine, &room, findings));
+    }
     workloads.sort_by(|one, other| one.name.cmp(&other.name));
     workloads
 }
 
 /// What all workloads of a tenant have in common.
-struct Room<'a> {
+pub(super) struct Room<'a> {
     networks: &'a [Network],
     /// First declared network, which may be one without packets.
     first: Option<Name>,
-    limits: &'a Resources,
+    pub(super) limits: &'a Resources,
     calls: Vec<String>,
 }
 
-fn desired(
+impl Room<'_> {
+    /// The network of this name.
+    pub(super) fn network(&self, name: &Name) -> Option<&Network> {
+        self.networks.iter().find(|network| network.name == *name)
+    }
+}
+
+fn of_container(
     input: &Input<'_>,
     container: &Container,
     room: &Room<'_>,
@@ -51,29 +63,53 @@ fn desired(
 ) -> Option<DesiredWorkload> {
     let workload = &container.workload;
     let security = &input.tenant.metadata.security;
-    let capabilities = capabilities::of(container, security, findings);
+    let class = WorkloadClass::Container {
+        capabilities: capabilities::of(container, security, findings),
+        system_calls: room.calls.clone(),
+        read_only: container.read_only,
+        overlay: overlay(input.tree, container),
+    };
+    let template = image::container(input, &workload.image, findings);
+    let parts = template.map(|template| Parts {
+        class,
+        image: &template.image,
+        resources: resources(input, workload, template, room, findings),
+    });
+    complete(input, workload, room, parts, findings)
+}
+
+/// What the class of a workload decides.
+pub(super) struct Parts<'a> {
+    pub(super) class: WorkloadClass,
+    pub(super) image: &'a ResolvedImage,
+    pub(super) resources: Resources,
+}
+
+/// The workload of these parts, with what containers and machines have in common; what is wrong there is found without
+/// them too.
+pub(super) fn complete(
+    input: &Input<'_>,
+    workload: &Workload,
+    room: &Room<'_>,
+    parts: Option<Parts<'_>>,
+    findings: &mut Vec<Finding>,
+) -> Option<DesiredWorkload> {
     let credentials = credentials(input, workload, findings);
     let health_script = health_script(input, workload, findings);
     let depends_on = depends_on(input, workload, findings);
-    let template = image::template(input, &workload.image, findings)?;
+    let parts = parts?;
     let implied = main_workload::is_implied(input.tenant);
-    let first = room.first.as_ref();
     Some(DesiredWorkload {
         origin: workload.origin.clone(),
         name: workload.name.clone(),
-        class: WorkloadClass::Container {
-            capabilities,
-            system_calls: room.calls.clone(),
-            read_only: container.read_only,
-            overlay: overlay(input.tree, container),
-        },
-        image: template.image.clone(),
+        class: parts.class,
+        image: parts.image.clone(),
         init: workload.init.clone(),
         env: workload.env.clone(),
         user: workload.user.clone(),
         workdir: workload.workdir.clone(),
-        resources: resources(input, workload, template, room, findings),
-        attachments: networks::attachments(container, room.networks, first, implied),
+        resources: parts.resources,
+        attachments: networks::attachments(workload, room.networks, room.first.as_ref(), implied),
         volumes: workload.volumes.clone(),
         credentials,
         depends_on,
@@ -85,7 +121,7 @@ fn desired(
 }
 
 /// The implied `main` has the tenant's resources to itself.
-fn resources(
+pub(super) fn resources(
     input: &Input<'_>,
     workload: &Workload,
     template: &Template,

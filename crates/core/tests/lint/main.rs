@@ -6,6 +6,7 @@
 mod fixtures;
 mod hostile;
 mod hosts;
+mod machine;
 mod modes;
 
 use bitbuilder_core::allocate::{Allocations, Partner, TenantAllocation, Uplink, allocate};
@@ -45,13 +46,24 @@ impl Case {
         let template = Template {
             image,
             defaults: Resources::default(),
+            boot: None,
+        };
+        let (image, boot) = machine_image();
+        let machine = Template {
+            image,
+            boot: Some(boot),
+            ..template.clone()
         };
         Self {
             artefacts: render(tenant, &allocation).unwrap(),
             partners: tenant.partners.clone(),
             registration: registration(tenant),
             allocation,
-            templates: [(name("tenant-container"), template)].into(),
+            templates: [
+                (name("tenant-container"), template),
+                (name("tenant-machine"), machine),
+            ]
+            .into(),
         }
     }
 
@@ -143,6 +155,7 @@ fn what_is_rendered_passes() {
         apart,
         later,
         tunnels(),
+        vm(),
     ];
     for tenant in all {
         assert_eq!(Case::of(&tenant).findings(), [], "{}", tenant.id);

@@ -119,9 +119,10 @@ fn check(plan: &Plan, observed: &bitbuilder_core::plan::Observed, own: &BTreeSet
     for step in &plan.steps {
         assert!(!step.reason.is_empty());
         let phase = match step.action {
-            Action::PrepareLayer(_) | Action::MakeDirectory(_) | Action::WriteGeneration { .. } => {
-                Phase::Prepare
-            }
+            Action::PrepareLayer(_)
+            | Action::MakeDirectory(_)
+            | Action::MakeDisk(_)
+            | Action::WriteGeneration { .. } => Phase::Prepare,
             Action::Stop { .. } => Phase::Stop,
             Action::Switch { .. } | Action::Unlink => Phase::Switch,
             _ => Phase::Start,

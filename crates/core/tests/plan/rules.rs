@@ -199,7 +199,10 @@ fn limits_of_what_does_not_run_wait_for_its_start() {
 fn an_overlay_makes_one_root_anew() {
     let mut to = shop();
     let bitbuilder_core::desired::WorkloadClass::Container { overlay, .. } =
-        &mut to.workloads[1].class;
+        &mut to.workloads[1].class
+    else {
+        panic!("no container")
+    };
     overlay.as_mut().unwrap().key = "abcd".repeat(10);
     let plan = change(&shop(), &to);
     let root = "var-lib-tenants-shop-containers-web-rootfs.mount";

@@ -5,7 +5,7 @@ use bitbuilder_core::allocate::{
     Uplink, assign,
 };
 use bitbuilder_core::desired::{
-    DesiredTenant, DesiredWorkload, Layer, ResolvedImage, WorkloadClass,
+    DesiredTenant, DesiredWorkload, DirectBoot, Layer, MachineClass, ResolvedImage, WorkloadClass,
 };
 use bitbuilder_core::finding::Origin;
 use bitbuilder_core::model::*;
@@ -464,6 +464,54 @@ pub(crate) fn pools() -> Pools {
         wireguard: (51820, 51920),
         trunks: vec!["eno2".into()],
     }
+}
+
+/// The image of machines, and what boots it.
+pub(crate) fn machine_image() -> (ResolvedImage, DirectBoot) {
+    let directory = "/usr/lib/bitbuilder/templates/tenant-machine";
+    let image = ResolvedImage {
+        name: "tenant-machine".into(),
+        digest: "fedcba9876543210".repeat(4),
+        root: format!("{directory}/disk.raw"),
+    };
+    let boot = DirectBoot {
+        kernel: format!("{directory}/kernel"),
+        initrd: format!("{directory}/initrd"),
+    };
+    (image, boot)
+}
+
+/// A tenant with a virtual machine, a container that needs it, and a port of the machine that is published.
+pub(crate) fn vm() -> DesiredTenant {
+    let (image, boot) = machine_image();
+    let mut main = workload("main", Init::Boot);
+    main.origin = at("machines/main/config.yaml", 1);
+    main.image = image;
+    main.class = WorkloadClass::Machine(MachineClass {
+        cpus: 2,
+        ram: 1 << 30,
+        kvm: false,
+        disk: Some(Bytes(10 << 30)),
+        ephemeral: false,
+        boot,
+        cmdline: Some("quiet loglevel=3".into()),
+    });
+    main.env = [("MODE".to_owned(), "50% new".to_owned())].into();
+    main.credentials = [("token".to_owned(), b"ciphertext".as_slice().into())].into();
+    main.attachments.push(attachment("back"));
+    main.health = Some(health(Check::Answers));
+    let mut web = workload("web", Init::Command(vec!["/usr/bin/web".into()]));
+    web.depends_on = vec![name("main")];
+    let networks = vec![network("default", true), network("back", false)];
+    let mut vm = tenant("vms", networks, vec![main, web]);
+    vm.publish.push(Publish {
+        origin: at("network/topology.yaml", 7),
+        port: 8022,
+        protocol: Protocol::Tcp,
+        to: name("main"),
+        to_port: 22,
+    });
+    vm
 }
 
 /// A tenant that does not run, without a network, with credentials for an unprivileged command.

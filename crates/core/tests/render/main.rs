@@ -142,6 +142,11 @@ fn shop_is_as_stored() {
 }
 
 #[test]
+fn a_virtual_machine() {
+    golden("machine", &vm(), 4);
+}
+
+#[test]
 fn quick_start_is_as_stored() {
     golden("quick-start", &quick(), 2);
 }

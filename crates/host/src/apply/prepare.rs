@@ -4,7 +4,7 @@ use super::LayerSource;
 use crate::atomic;
 use crate::disk;
 use crate::host::{Host, HostError};
-use bitbuilder_core::artefact::OwnedDirectory;
+use bitbuilder_core::artefact::{OwnedDirectory, OwnedDisk};
 use bitbuilder_core::desired::Layer;
 use bitbuilder_core::model::Name;
 use std::fs::{self, File};
@@ -41,16 +41,20 @@ pub(super) fn layer(
     Ok(true)
 }
 
-/// Deletes layers that a crash left half exported.
-pub(super) fn sweep_layers(host: &dyn Host, tenant: &Name) -> Result<(), HostError> {
-    let layers = host.root().layers(tenant);
-    let entries = match fs::read_dir(&layers) {
+/// Deletes layers and disks that a crash left half made.
+pub(super) fn sweep(host: &dyn Host, tenant: &Name) -> Result<(), HostError> {
+    sweep_in(&host.root().layers(tenant))?;
+    sweep_in(&host.root().tenant(tenant).join("machines"))
+}
+
+fn sweep_in(directory: &Path) -> Result<(), HostError> {
+    let entries = match fs::read_dir(directory) {
         Ok(entries) => entries,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(HostError::file(&layers)(error)),
+        Err(error) => return Err(HostError::file(directory)(error)),
     };
     for entry in entries {
-        let entry = entry.map_err(HostError::file(&layers))?;
+        let entry = entry.map_err(HostError::file(directory))?;
         let name = entry.file_name();
         let name = name.to_string_lossy();
         if name.starts_with('.') && name.ends_with(".tmp") {
@@ -92,6 +96,33 @@ pub(super) fn directory(
         path.parent().map_or(Ok(()), disk::sync_directory)?;
     }
     Ok(changed)
+}
+
+/// Makes the disk of a machine, with what boots it; whether it was not there. Its directory gets its name when all of it
+/// is on the disk: one that exists is complete, and is the machine's own from then on.
+pub(super) fn disk(host: &dyn Host, tenant: &Name, wanted: &OwnedDisk) -> Result<bool, HostError> {
+    let target = host.root().tenant(tenant).join(wanted.directory());
+    if target.is_dir() {
+        return Ok(false);
+    }
+    let machines = host.root().tenant(tenant).join("machines");
+    let temporary = machines.join(format!(".{}.tmp", wanted.workload));
+    disk::remove_tree(&temporary)?;
+    atomic::make_directories(&temporary)?;
+    for (from, name, mode) in [
+        (&wanted.image.root, "disk.raw", 0o600),
+        (&wanted.boot.kernel, "kernel", 0o644),
+        (&wanted.boot.initrd, "initrd", 0o644),
+    ] {
+        let to = temporary.join(name);
+        disk::copy_sparse(&host.root().join(from), &to)?;
+        disk::set_mode(&to, mode)?;
+    }
+    disk::set_mode(&temporary, 0o700)?;
+    sync_all(&temporary)?;
+    disk::rename(&temporary, &target)?;
+    disk::sync_directory(&machines)?;
+    Ok(true)
 }
 
 /// Gives `path` and all below it to `owner`; links are not followed.

@@ -112,7 +112,7 @@ fn event(host: &dyn Host, tenant: &Name, recovery: &Recovery) -> Event {
 fn begin<'a>(host: &'a dyn Host, tenant: &Name) -> Result<Option<Run<'a>>, HostError> {
     let root = host.root();
     generations::sweep(root, tenant)?;
-    prepare::sweep_layers(host, tenant)?;
+    prepare::sweep(host, tenant)?;
     let current = generations::current(root, tenant)?;
     let journal = match Journal::read(root, tenant) {
         Ok(Some(journal)) => journal,

@@ -29,6 +29,7 @@ pub(super) fn execute(
         Action::PrepareLayer(layer) => needs(host, tenant, sources)
             .and_then(|from| prepare::layer(host, from.layers, tenant, layer, from.work.owner)),
         Action::MakeDirectory(directory) => prepare::directory(host, tenant, directory),
+        Action::MakeDisk(disk) => prepare::disk(host, tenant, disk),
         Action::WriteGeneration { number } => needs(host, tenant, sources)
             .and_then(|from| write_generation(host, tenant, *number, from.work)),
         Action::Stop { units } => stop(host, tenant, units, journal),

@@ -230,5 +230,5 @@ fn delete_prepared(host: &dyn Host, journal: &Journal) -> Result<(), HostError> 
         }
     }
     generations::sweep(host.root(), tenant)?;
-    prepare::sweep_layers(host, tenant)
+    prepare::sweep(host, tenant)
 }

@@ -11,6 +11,12 @@ use std::path::Path;
 /// Controllers that limits of a slice need.
 const CONTROLLERS: [&str; 3] = ["cpu", "memory", "pids"];
 
+/// What systemd-vmspawn starts.
+#[cfg(target_arch = "x86_64")]
+pub(crate) const QEMU: &str = "qemu-system-x86_64";
+#[cfg(not(target_arch = "x86_64"))]
+pub(crate) const QEMU: &str = concat!("qemu-system-", "aarch64");
+
 /// What this host can do.
 ///
 /// # Errors
@@ -19,7 +25,8 @@ pub fn facts(host: &dyn Host) -> Result<HostFacts, HostError> {
     host.facts()
 }
 
-/// The facts that files tell, beside the version of systemd: cgroup controllers, and the tags of machine-info(5).
+/// The facts that files tell, beside the version of systemd: cgroup controllers, what runs virtual machines, what the
+/// probe of KVM found, and the tags of machine-info(5).
 ///
 /// # Errors
 /// When a file is there and is unreadable.
@@ -29,6 +36,13 @@ pub(crate) fn facts_of(root: &HostRoot, systemd: u32) -> Result<HostFacts, HostE
     let mut features = BTreeSet::new();
     if CONTROLLERS.iter().all(has) {
         features.insert(HostFacts::RESOURCE_CONTROL.to_owned());
+    }
+    let program = |name: &str| root.join("/usr/bin").join(name).is_file();
+    if program("systemd-vmspawn") && program(QEMU) {
+        features.insert(HostFacts::MACHINES.to_owned());
+    }
+    if read(&root.kvm())?.trim_end() == "yes" {
+        features.insert(HostFacts::KVM.to_owned());
     }
     Ok(HostFacts {
         systemd,

@@ -25,7 +25,7 @@ pub use drift::{Depth, Sight, Subject};
 pub use drifted::{TenantDrift, drifted};
 pub use explain::{Explanation, Kind, explain};
 pub use facts::facts;
-pub(crate) use facts::facts_of;
+pub(crate) use facts::{QEMU, facts_of};
 pub use presence::{Presence, observed};
 pub(crate) use presence::{finished, may_end};
 pub(crate) use status::standings;

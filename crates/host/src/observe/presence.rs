@@ -11,8 +11,9 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 /// Every unit that a tenant can own.
-const PATTERNS: [&str; 6] = [
+const PATTERNS: [&str; 7] = [
     "systemd-nspawn@*.service",
+    "systemd-vmspawn@*.service",
     "tenant@*.service",
     "tenant-network@*.service",
     "tenant-health@*.timer",
@@ -21,10 +22,11 @@ const PATTERNS: [&str; 6] = [
 ];
 
 /// Parts of a tenant's directory that plans make directories in, and how deep: what is deeper is the tenant's own.
-const DIRECTORIES: [(&str, usize); 4] = [
+const DIRECTORIES: [(&str, usize); 5] = [
     ("containers", 2),
     ("hosts", 0),
     ("layers", 1),
+    ("machines", 1),
     ("volumes", 1),
 ];
 
@@ -83,8 +85,8 @@ pub(super) fn runs(state: &UnitState) -> bool {
 }
 
 /// Workloads of `manifest`, the current generation, that nobody starts again when they end well: commands whose restart
-/// policy is not `always`, and whatever has the policy `no`. A container with a system of its own that powers itself off
-/// has not done its work.
+/// policy is not `always`, and whatever has the policy `no`. A container with a system of its own, or a machine, that powers
+/// itself off has not done its work.
 pub(crate) fn may_end(root: &HostRoot, manifest: &Manifest) -> BTreeSet<String> {
     let directory = root.current(&manifest.tenant);
     let is_left = |unit: &&OwnedUnit| {
@@ -94,7 +96,10 @@ pub(crate) fn may_end(root: &HostRoot, manifest: &Manifest) -> BTreeSet<String> 
             .filter_map(|dropin| fs::read_to_string(dropins.join(dropin)).ok())
             .collect();
         let says = |setting: &str| text.lines().any(|line| line == setting);
-        let command = || says("Restart=on-failure") && !text.contains("--boot");
+        let command = || {
+            let boots = text.contains("--boot") || unit.name.starts_with("systemd-vmspawn@");
+            says("Restart=on-failure") && !boots
+        };
         unit.kind == UnitKind::Workload && (says("Restart=no") || command())
     };
     let units = manifest.units.iter().filter(is_left);

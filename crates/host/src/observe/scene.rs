@@ -370,6 +370,7 @@ fn templates() -> Templates {
     let template = Template {
         image,
         defaults: Default::default(),
+        boot: None,
     };
     Templates::from([(name("tenant-container"), template)])
 }

@@ -2,7 +2,7 @@
 
 use crate::host::HostError;
 use crate::paths::HostRoot;
-use bitbuilder_core::desired::{ResolvedImage, Template, Templates};
+use bitbuilder_core::desired::{DirectBoot, ResolvedImage, Template, Templates};
 use bitbuilder_core::document::read_template;
 use bitbuilder_core::finding::Severity;
 use bitbuilder_core::model::{Name, TemplateKind, TemplateMetadata};
@@ -12,7 +12,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 
-/// The container templates below `/usr/lib/bitbuilder/templates/`. One that is damaged is left out, so that only the
+/// The templates of containers and machines below `/usr/lib/bitbuilder/templates/`. One that is damaged is left out, so that only the
 /// tenants that use it are concerned: [`damaged_templates`] says why.
 ///
 /// # Errors
@@ -56,28 +56,42 @@ fn read(root: &HostRoot) -> Result<(Templates, Vec<HostError>), HostError> {
     Ok((templates, damaged))
 }
 
-/// The template in `directory`; `None` when it is none of a container.
+/// The template in `directory`; `None` when it is none of a container or machine.
 fn template(directory: &Path, name: &str) -> Result<Option<(Name, Template)>, HostError> {
     let metadata = metadata(&directory.join("metadata.json"))?;
     if metadata.name.as_str() != name {
         let reason = format!("is of the template {}, not of {name}", metadata.name);
         return Err(HostError::damaged(&directory.join("metadata.json"), reason));
     }
-    if metadata.kind != TemplateKind::Container {
-        return Ok(None);
-    }
-    let digest = digest(&directory.join("digest"))?;
-    let rootfs = directory.join("rootfs");
-    if !rootfs.join("usr").is_dir() {
-        return Err(HostError::damaged(&rootfs, "holds no root file system"));
-    }
+    let has = |file: &str, what: &str| {
+        let path = directory.join(file);
+        match path.exists() {
+            true => Ok(format!("/usr/lib/bitbuilder/templates/{name}/{file}")),
+            false => Err(HostError::damaged(&path, what)),
+        }
+    };
+    let (root, boot) = match metadata.kind {
+        TemplateKind::Container => {
+            has("rootfs/usr", "holds no root file system")?;
+            (format!("/usr/lib/bitbuilder/templates/{name}/rootfs"), None)
+        }
+        TemplateKind::Machine => {
+            let boot = DirectBoot {
+                kernel: has("kernel", "is missing: it boots the disk")?,
+                initrd: has("initrd", "is missing: it boots the disk")?,
+            };
+            (has("disk.raw", "is missing: it is the disk")?, Some(boot))
+        }
+        _ => return Ok(None),
+    };
     let template = Template {
         image: ResolvedImage {
             name: name.to_owned(),
-            digest,
-            root: format!("/usr/lib/bitbuilder/templates/{name}/rootfs"),
+            digest: digest(&directory.join("digest"))?,
+            root,
         },
         defaults: metadata.defaults,
+        boot,
     };
     Ok(Some((metadata.name, template)))
 }

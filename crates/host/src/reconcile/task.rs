@@ -456,6 +456,9 @@ impl Planner<'_> {
             findings,
             ..plan::Input::new(id, &seen)
         });
+        // What only the planner sees: what is there stays as it is.
+        let kept = plan.findings.iter().filter(|one| !findings.contains(one));
+        task.report.findings.extend(kept.cloned());
         repair(&mut plan, &task.drift.repairs);
         if !plan.is_empty() {
             if let (true, Some(number)) = (plan.from == plan.to, plan.to) {
@@ -554,6 +557,7 @@ fn stored(host: &dyn Host, manifest: &Manifest) -> Result<Artefacts, PassError> 
         units: manifest.units.clone(),
         layers: manifest.layers.clone(),
         directories: manifest.directories.clone(),
+        disks: manifest.disks.clone(),
     })
 }
 

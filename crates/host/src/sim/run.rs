@@ -100,6 +100,7 @@ fn command(host: &SimHost, line: &str) -> Result<(), Failure> {
         ("cp", ["-T", from, to]) => copy(host, from, to),
         ("ip", [.., "-batch", file]) => batch(host, file),
         ("systemd-nspawn", options) if !options.contains(&"--cleanup") => nspawn(host, options),
+        ("systemd-vmspawn", options) => vmspawn(host, options),
         ("tenant-provision", [id, ..]) => {
             reconcile::end_stale(host, &tenant(id)?).map_err(|error| error.to_string())?;
             host.registered.require(&host.root, id).map_err(said)
@@ -174,6 +175,23 @@ fn nspawn(host: &SimHost, options: &[&str]) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Every file that it is told of must be there.
+fn vmspawn(host: &SimHost, options: &[&str]) -> Result<(), Failure> {
+    if options.iter().any(|option| option.ends_with(BROKEN)) {
+        return Err(format!("the workload asks for it with {BROKEN}"));
+    }
+    for option in options {
+        let (name, path) = option.split_once('=').unwrap_or((option, ""));
+        let is_file = matches!(name, "--image" | "--linux" | "--initrd");
+        if is_file && !host.root.join(path).is_file() {
+            return Err(format!(
+                "Failed to open '{path}': No such file or directory"
+            ));
+        }
+    }
+    Ok(())
+}
+
 /// Waits until a workload is healthy: here it is at once, or never.
 fn wait(host: &SimHost, id: &Name, workload: &Name) -> Result<(), Failure> {
     let check = host
@@ -193,16 +211,23 @@ fn wait(host: &SimHost, id: &Name, workload: &Name) -> Result<(), Failure> {
 
 /// Makes the check that the timer of a workload would make, when both run: health is known at once here.
 pub(super) fn check(host: &SimHost, started: &str) -> Result<(), HostError> {
-    let machine = ["systemd-nspawn@", "tenant-health@"]
+    let machine = ["systemd-nspawn@", "systemd-vmspawn@", "tenant-health@"]
         .iter()
         .find_map(|prefix| started.strip_prefix(prefix))
         .and_then(|rest| Some(rest.rsplit_once('.')?.0));
     let Some(machine) = machine else {
         return Ok(());
     };
-    let unit = format!("systemd-nspawn@{machine}.service");
     let timer = format!("tenant-health@{machine}.timer");
-    if !host.is_active(&unit)? || !host.is_active(&timer)? {
+    let classes = ["nspawn", "vmspawn"];
+    let mut unit = None;
+    for name in classes.map(|class| format!("systemd-{class}@{machine}.service")) {
+        if host.is_active(&name)? {
+            unit = Some(name);
+        }
+    }
+    let Some(unit) = unit else { return Ok(()) };
+    if !host.is_active(&timer)? {
         return Ok(());
     }
     let Some((check, digest)) = find_check(host, &unit)? else {

@@ -2,6 +2,7 @@
 
 use crate::atomic;
 use crate::host::HostError;
+use crate::observe::QEMU;
 use crate::paths::HostRoot;
 use bitbuilder_core::digest::sha256;
 
@@ -54,8 +55,21 @@ SuccessExitStatus=133
 Slice=machine.slice
 ";
 
-/// Metadata of the one template.
+/// systemd's template of virtual machines: what of it matters here.
+const VMSPAWN: &str = "[Unit]
+Description=Virtual Machine %i
+
+[Service]
+ExecStart=systemd-vmspawn --quiet --register=yes --keep-unit --network-tap --machine=%i
+Type=notify
+Slice=machine.slice
+";
+
+/// Metadata of the template of containers.
 const TEMPLATE: &str = include_str!("../../../../templates/tenant-container/metadata.json");
+/// The same of machines, and the files of it.
+const MACHINE: &str = include_str!("../../../../templates/tenant-machine/metadata.json");
+const MACHINE_FILES: [&str; 3] = ["disk.raw", "initrd", "kernel"];
 
 /// Writes all of it; what is there already, equal, stays.
 pub(super) fn install(root: &HostRoot) -> Result<(), HostError> {
@@ -67,12 +81,22 @@ pub(super) fn install(root: &HostRoot) -> Result<(), HostError> {
         put(units.join(name), text)?;
     }
     put(units.join("systemd-nspawn@.service"), NSPAWN)?;
+    put(units.join("systemd-vmspawn@.service"), VMSPAWN)?;
     put(root.join("/sys/fs/cgroup/cgroup.controllers"), CONTROLLERS)?;
-    let template = root.templates().join("tenant-container");
-    put(template.join("metadata.json"), TEMPLATE)?;
-    put(
-        template.join("digest"),
-        &format!("sha256:{}\n", sha256(TEMPLATE.as_bytes())),
-    )?;
-    atomic::make_directories(&template.join("rootfs/usr"))
+    for program in ["systemd-vmspawn", QEMU] {
+        put(root.join("/usr/bin").join(program), "simulated\n")?;
+    }
+    for (name, metadata) in [("tenant-container", TEMPLATE), ("tenant-machine", MACHINE)] {
+        let template = root.templates().join(name);
+        let digest = sha256(metadata.as_bytes());
+        put(template.join("metadata.json"), metadata)?;
+        put(template.join("digest"), &format!("sha256:{digest}\n"))?;
+    }
+    for file in MACHINE_FILES {
+        put(
+            root.templates().join("tenant-machine").join(file),
+            "simulated\n",
+        )?;
+    }
+    atomic::make_directories(&root.templates().join("tenant-container/rootfs/usr"))
 }

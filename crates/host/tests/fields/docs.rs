@@ -71,6 +71,7 @@ pub(crate) fn touched(plans: &[&Plan]) -> BTreeSet<&'static str> {
                 Action::SetProperties { .. } => drop(words.insert("limits set")),
                 Action::RenewLeases { .. } => drop(words.insert("addresses renewed")),
                 Action::MakeDirectory(_)
+                | Action::MakeDisk(_)
                 | Action::PrepareLayer(_)
                 | Action::WriteGeneration { .. }
                 | Action::Switch { .. }
@@ -91,6 +92,7 @@ pub(crate) fn touched(plans: &[&Plan]) -> BTreeSet<&'static str> {
 fn kind(unit: &str) -> &'static str {
     match unit {
         _ if unit.starts_with("systemd-nspawn@") => "container",
+        _ if unit.starts_with("systemd-vmspawn@") => "machine",
         _ if unit.starts_with("tenant-health@") => "timer of its check",
         _ if unit.ends_with(".mount") => "root",
         _ => "tenant",

@@ -177,7 +177,9 @@ fn units(name: &str, plans: &[&Plan], moves: &Moves, world: &World) {
         .any(|unit: &String| unit.starts_with("tenant@"));
     let known: BTreeSet<&String> = stops.union(&starts).collect();
     for unit in moves.all() {
-        let container = |unit: &str| unit.starts_with("systemd-nspawn@");
+        let container = |unit: &str| {
+            unit.starts_with("systemd-nspawn@") || unit.starts_with("systemd-vmspawn@")
+        };
         let hangs = known.iter().any(|other| container(other)) && brings(unit);
         assert!(
             known.contains(unit) || hangs || tenant_starts,

@@ -2,11 +2,15 @@
 //!
 //! - `metadata.json`: what the template is; installed as it is;
 //! - `packages`: Debian packages, one per line, `#` starts a comment;
-//! - `finish.sh`: what to change once they are installed.
+//! - `finish.sh`: what to change once they are installed;
+//! - `initrd.sh`, of virtual machines: the first process of their initrd. Their tree becomes a disk, beside its kernel.
 //!
 //! [`digest`] names the content of a tree; two builds from the same packages have the same.
 
 mod digest;
+mod disk;
+mod gpt;
+mod kernel;
 mod rootfs;
 
 pub use digest::digest;
@@ -26,9 +30,9 @@ const EPOCH: u64 = 1_767_225_600;
 pub struct Template {
     /// Name: its directory below `templates/`.
     pub name: String,
-    /// The directory to install: `metadata.json`, `digest`, `rootfs/`.
+    /// The directory to install: `metadata.json`, `digest`, and `rootfs/` or `disk.raw`, `kernel`, `initrd`.
     pub directory: PathBuf,
-    /// Digest of `rootfs/`: `sha256:<64 hex digits>`.
+    /// Digest of the tree, and of what boots it: `sha256:<64 hex digits>`.
     pub digest: String,
 }
 
@@ -53,14 +57,16 @@ pub fn build(repository: &Path, cache: &Path, name: &str) -> Result<Template> {
     let source = repository.join("templates").join(name);
     let recipe = recipe(&source)?;
     let metadata = fs::read(source.join("metadata.json"))?;
-    let key = cache::key([recipe.key().as_bytes(), &metadata]);
+    let init = init(&source);
+    let text = init.clone().unwrap_or_default();
+    let key = cache::key([recipe.key().as_bytes(), &metadata, text.as_bytes()]);
     let parent = cache.join("templates");
     fs::create_dir_all(&parent)?;
     let directory = parent.join(format!("{name}-{key}"));
     let _lock = cache::lock(&parent.join(format!("{name}.lock")))?;
     if !directory.exists() {
         let partial = parent.join(format!("{name}.partial"));
-        build_into(&recipe, cache, &partial)?;
+        build_into(&recipe, init.as_deref(), cache, &partial)?;
         fs::write(partial.join("metadata.json"), &metadata)?;
         fs::rename(&partial, &directory)?;
     }
@@ -78,10 +84,11 @@ pub fn build(repository: &Path, cache: &Path, name: &str) -> Result<Template> {
 /// The two trees differ: the error names what differs.
 pub fn check_reproducible(repository: &Path, cache: &Path, name: &str) -> Result<Template> {
     let first = build(repository, cache, name)?;
-    let recipe = recipe(&repository.join("templates").join(name))?;
+    let source = repository.join("templates").join(name);
+    let recipe = recipe(&source)?;
     let again = cache.join("templates").join(format!("{name}.again"));
-    let digest = build_into(&recipe, cache, &again)?;
-    if digest != first.digest {
+    let digest = build_into(&recipe, init(&source).as_deref(), cache, &again)?;
+    if digest != first.digest && init(&source).is_none() {
         let old = digest::listing(&first.directory.join("rootfs"))?;
         let new = digest::listing(&again.join("rootfs"))?;
         let differing: Vec<&str> = digest::difference(&old, &new);
@@ -90,11 +97,27 @@ pub fn check_reproducible(repository: &Path, cache: &Path, name: &str) -> Result
             differing.join("\n")
         );
     }
+    if digest != first.digest {
+        bail!(
+            "{name} came out different the second time: compare {}",
+            again.display()
+        );
+    }
     fs::remove_dir_all(&again)?;
     Ok(first)
 }
 
-fn build_into(recipe: &Recipe, cache: &Path, directory: &Path) -> Result<String> {
+/// What the initrd of a machine does; `None` when it is of a container.
+fn init(source: &Path) -> Option<String> {
+    fs::read_to_string(source.join("initrd.sh")).ok()
+}
+
+fn build_into(
+    recipe: &Recipe,
+    init: Option<&str>,
+    cache: &Path,
+    directory: &Path,
+) -> Result<String> {
     if directory.exists() {
         fs::remove_dir_all(directory)?;
     }
@@ -104,7 +127,11 @@ fn build_into(recipe: &Recipe, cache: &Path, directory: &Path) -> Result<String>
     let _ = fs::remove_file(rootfs.with_extension("log"));
     check_rootfs(&rootfs)?;
     rootfs::set_times(&rootfs, EPOCH)?;
-    let digest = digest(&rootfs)?;
+    let mut digest = digest(&rootfs)?;
+    if let Some(init) = init {
+        digest = disk::build(&rootfs, init, &digest, directory)?;
+        fs::remove_dir_all(&rootfs)?;
+    }
     fs::write(directory.join("digest"), format!("{digest}\n"))?;
     Ok(digest)
 }

@@ -71,7 +71,10 @@ impl Image {
 fn build(repository: &Path, tree: &Path, templates: &[Template], target: &Path) -> Result<()> {
     eprintln!("making the disk of VM hosts");
     let modules = only_entry(&tree.join("usr/lib/modules"))?;
-    fs::write(target.join("initrd"), initrd::build(tree, &modules)?)?;
+    fs::write(
+        target.join("initrd"),
+        initrd::build(tree, &modules, initrd::INIT)?,
+    )?;
     fs::copy(modules.join("vmlinuz"), target.join("kernel")).context("the tree has no kernel")?;
     let runner = build_runner(repository)?;
     let mut make = Command::new("unshare");

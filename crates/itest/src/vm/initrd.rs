@@ -1,4 +1,4 @@
-//! The initrd: busybox, the modules that reach the disk, and a script. Debian's own takes most of a boot without KVM.
+//! An initrd: busybox, the modules that reach the disk, and a script. Debian's own takes most of a boot without KVM.
 
 use crate::command;
 use anyhow::{Context, Result};
@@ -6,22 +6,23 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-/// Modules to load, with what they depend on.
+/// Modules to load, with what they depend on; those that are part of the kernel are there.
 const MODULES: [&str; 2] = ["virtio_blk", "ext4"];
 const DIRECTORY: u32 = 0o040_755;
 const PROGRAM: u32 = 0o100_755;
 const FILE: u32 = 0o100_644;
 
-/// What `/init` of the initrd does.
+/// What `/init` of the initrd of VM hosts does.
 pub(super) const INIT: &str = include_str!("init.sh");
 
-/// The archive, made from a tree whose kernel's modules are in `modules` (`/usr/lib/modules/<version>`).
+/// The archive with this `/init`, made from a tree whose kernel's modules are in `modules`
+/// (`/usr/lib/modules/<version>`).
 ///
 /// # Errors
 /// A file is missing, or a module cannot be unpacked.
-pub(super) fn build(tree: &Path, modules: &Path) -> Result<Vec<u8>> {
+pub(crate) fn build(tree: &Path, modules: &Path, init: &str) -> Result<Vec<u8>> {
     let mut archive = Archive(Vec::new());
-    for directory in ["bin", "dev", "modules", "proc", "root"] {
+    for directory in ["bin", "dev", "modules", "proc", "root", "sys"] {
         archive.add(directory, DIRECTORY, &[]);
     }
     archive.add(
@@ -29,9 +30,10 @@ pub(super) fn build(tree: &Path, modules: &Path) -> Result<Vec<u8>> {
         PROGRAM,
         &fs::read(tree.join("usr/bin/busybox"))?,
     );
-    archive.add("init", PROGRAM, INIT.as_bytes());
+    archive.add("init", PROGRAM, init.as_bytes());
     let dependencies = fs::read_to_string(modules.join("modules.dep"))?;
-    for (number, path) in needed(&dependencies)?.iter().enumerate() {
+    let builtin = fs::read_to_string(modules.join("modules.builtin"))?;
+    for (number, path) in needed(&dependencies, &builtin)?.iter().enumerate() {
         // The names say in which order they are loaded.
         let name = format!("modules/{number:02}.ko");
         archive.add(&name, FILE, &unpacked(&modules.join(path))?);
@@ -41,9 +43,13 @@ pub(super) fn build(tree: &Path, modules: &Path) -> Result<Vec<u8>> {
 }
 
 /// Paths of [`MODULES`], each after what it depends on. A line of modules.dep(5) names these in the reverse order.
-fn needed(dependencies: &str) -> Result<Vec<&str>> {
+fn needed<'a>(dependencies: &'a str, builtin: &str) -> Result<Vec<&'a str>> {
     let mut paths = Vec::new();
-    for module in MODULES {
+    let is_builtin = |module: &&str| {
+        let file = format!("/{module}.ko");
+        builtin.lines().any(|line| line.ends_with(&file))
+    };
+    for module in MODULES.into_iter().filter(|module| !is_builtin(module)) {
         let line = dependencies.lines().find_map(|line| {
             let (path, rest) = line.split_once(':')?;
             let name = path.rsplit('/').next()?;
@@ -122,7 +128,9 @@ mod tests {
             "kernel/fs/jbd2/jbd2.ko.xz",
             "kernel/fs/ext4/ext4.ko.xz",
         ];
-        assert_eq!(needed(dependencies).unwrap(), expected);
-        assert!(needed("kernel/fs/ext4/ext4.ko.xz:\n").is_err());
+        assert_eq!(needed(dependencies, "").unwrap(), expected);
+        assert!(needed("kernel/fs/ext4/ext4.ko.xz:\n", "").is_err());
+        let builtin = "kernel/fs/ext4/ext4.ko\n";
+        assert_eq!(needed(dependencies, builtin).unwrap(), expected[..1]);
     }
 }

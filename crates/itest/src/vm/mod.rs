@@ -16,7 +16,7 @@
 mod channel;
 mod host;
 mod image;
-mod initrd;
+pub(crate) mod initrd;
 pub mod kvm;
 pub mod protocol;
 mod qemu;

@@ -76,7 +76,7 @@ pub(super) fn container(text: &str) -> Container {
 pub(super) fn machine(text: &str) -> Machine {
     Machine {
         workload: workload("machines", text),
-        firmware: Firmware::Uefi,
+        firmware: None,
         secure_boot: false,
         tpm: false,
         kvm: None,
@@ -218,6 +218,7 @@ fn templates() -> Templates {
             root: "/usr/lib/bitbuilder/templates/tenant-container/rootfs".into(),
         },
         defaults: Resources::default(),
+        boot: None,
     };
     [(name("tenant-container"), template)].into()
 }

@@ -35,9 +35,8 @@ fn instance(catalogue: &Catalogue<'_>, unit: &str) -> Option<Subject> {
     let (template, rest) = unit.split_once('@')?;
     let (instance, kind) = rest.rsplit_once('.')?;
     match (template, kind) {
-        ("systemd-nspawn", "service") | ("tenant-health", "service" | "timer") => {
-            catalogue.machine(instance)
-        }
+        ("systemd-nspawn" | "systemd-vmspawn", "service")
+        | ("tenant-health", "service" | "timer") => catalogue.machine(instance),
         ("tenant" | "setup-tenant" | "tenant-network", "service") => {
             catalogue.tenant(instance).map(tenant)
         }

@@ -43,7 +43,15 @@ pub(crate) fn base(url: &dyn Fn(&str) -> String) -> Files {
     let mut second = template();
     second["template"]["name"] = json!("second");
     document("/usr/lib/bitbuilder/templates/second/metadata.json", second);
+    let mut machine = template();
+    machine["template"]["type"] = json!("machine");
+    machine["template"]["name"] = json!("second-machine");
+    document(
+        "/usr/lib/bitbuilder/templates/second-machine/metadata.json",
+        machine,
+    );
     let digest = format!("sha256:{}\n", "5ec0".repeat(16));
+    let machine_digest = format!("sha256:{}\n", "5ec1".repeat(16));
     for (path, text) in [
         (
             "/usr/lib/bitbuilder/templates/second/digest",
@@ -53,6 +61,22 @@ pub(crate) fn base(url: &dyn Fn(&str) -> String) -> Files {
             "/usr/lib/bitbuilder/templates/second/rootfs/usr/lib/os-release",
             "ID=second\n",
         ),
+        (
+            "/usr/lib/bitbuilder/templates/second-machine/digest",
+            machine_digest.as_str(),
+        ),
+        (
+            "/usr/lib/bitbuilder/templates/second-machine/disk.raw",
+            "disk",
+        ),
+        (
+            "/usr/lib/bitbuilder/templates/second-machine/kernel",
+            "kernel",
+        ),
+        (
+            "/usr/lib/bitbuilder/templates/second-machine/initrd",
+            "initrd",
+        ),
         ("containers/web/token.cred", CIPHERTEXTS[0]),
         ("containers/web/other.cred", CIPHERTEXTS[1]),
         ("containers/web/rootfs-overlay/etc/motd", "hello\n"),
@@ -60,7 +84,6 @@ pub(crate) fn base(url: &dyn Fn(&str) -> String) -> Files {
         ("machines/router/disk.raw", "raw\n"),
         ("machines/router/vmlinuz", "kernel\n"),
         ("machines/router/token.cred", CIPHERTEXTS[0]),
-        ("machines/router/cloud-init/user-data", "#cloud-config\n"),
     ] {
         files.insert(key(path), File::Text(text.to_owned()));
     }
@@ -132,7 +155,7 @@ fn db() -> Value {
 
 fn router() -> Value {
     json!({
-        "image": { "ddi": "disk.raw" },
+        "image": { "template": "tenant-machine" },
         "resources": { "cpu": 1, "memory": "1G" },
         "disk": { "size": "10G", "format": "raw" },
     })

@@ -1,4 +1,4 @@
-//! `machines/*/config.yaml`: virtual machines are not run yet, and a finding says so of each.
+//! `machines/*/config.yaml`.
 
 use super::{Row, row};
 use serde_json::{Value, json};
@@ -6,15 +6,13 @@ use serde_json::{Value, json};
 const FILE: &str = "machines/router/config.yaml";
 
 pub(super) fn rows() -> Vec<Row> {
-    let set = |field, pointer, value: Value| {
-        let row = row("machine", field).set(FILE, pointer, value);
-        row.says("vm-not-available", "`router`")
-    };
+    let set = |field, pointer, value: Value| row("machine", field).set(FILE, pointer, value);
     let image = |field, value| set(field, "/image", value);
-    let command = |row: Row| row.first(FILE, "/command", json!(["/bin/server"]));
+    let command = |row: Row| row.set(FILE, "/command", json!(["/bin/server"]));
     let health = |field, value| set(field, "/health", value);
     vec![
-        image("image.template", json!({ "template": "tenant-machine" })),
+        image("image.template", json!({ "template": "second-machine" }))
+            .says("disk-kept", "`router`"),
         image(
             "image.url",
             json!({ "url": "https://images.example/a.raw", "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08" }),
@@ -31,7 +29,11 @@ pub(super) fn rows() -> Vec<Row> {
         image("image.ddi", json!({ "ddi": "other.raw" }))
             .write("machines/router/other.raw", "raw\n"),
         set("image.verify", "/image/verify", json!("voa")),
-        set("boot", "/boot", json!(true)),
+        row("machine", "boot").set(FILE, "/boot", json!(false)).set(
+            FILE,
+            "/command",
+            json!(["/bin/server"]),
+        ),
         set("command", "/command", json!(["/bin/server"])),
         set("env.*", "/env/COLOR", json!("blue")),
         command(set("user", "/user", json!("daemon"))),
@@ -62,25 +64,25 @@ pub(super) fn rows() -> Vec<Row> {
             "/networks",
             json!([{ "network": "default" }]),
         ),
-        set("volumes[].name", "/volumes/0/name", json!("moved")).first(
-            FILE,
+        set(
+            "volumes[].name",
             "/volumes",
-            json!([{ "name": "data", "mount": "/data" }]),
+            json!([{ "name": "moved", "mount": "/data" }]),
         ),
-        set("volumes[].mount", "/volumes/0/mount", json!("/srv")).first(
-            FILE,
+        set(
+            "volumes[].mount",
             "/volumes",
-            json!([{ "name": "data", "mount": "/data" }]),
+            json!([{ "name": "data", "mount": "/srv" }]),
         ),
-        set("volumes[].size", "/volumes/0/size", json!("1G")).first(
-            FILE,
+        set(
+            "volumes[].size",
             "/volumes",
-            json!([{ "name": "data", "mount": "/data" }]),
+            json!([{ "name": "data", "mount": "/data", "size": "1G" }]),
         ),
-        set("volumes[].readOnly", "/volumes/0/readOnly", json!(true)).first(
-            FILE,
+        set(
+            "volumes[].readOnly",
             "/volumes",
-            json!([{ "name": "data", "mount": "/data" }]),
+            json!([{ "name": "data", "mount": "/data", "readOnly": true }]),
         ),
         set(
             "credentials.*.encrypted",
@@ -110,15 +112,15 @@ pub(super) fn rows() -> Vec<Row> {
             json!({ "tcp": 22, "startPeriod": "9s" }),
         ),
         set("firmware", "/firmware", json!("uefi")),
-        set("secureBoot", "/secureBoot", json!(true)).first(FILE, "/firmware", json!("uefi")),
+        set("secureBoot", "/secureBoot", json!(true)),
         set("tpm", "/tpm", json!(true)),
-        set("kvm", "/kvm", json!("no")),
-        set("kernel", "/kernel", json!("vmlinuz"))
-            .first(FILE, "/firmware", json!("none"))
-            .first(FILE, "/kernel", json!("disk.raw")),
+        set("kvm", "/kvm", json!("auto"))
+            .first(FILE, "/kvm", json!("no"))
+            .says("emulated", "`router`"),
+        set("kernel", "/kernel", json!("vmlinuz")).set(FILE, "/firmware", json!("none")),
         set("initrd", "/initrd", json!("vmlinuz"))
-            .first(FILE, "/firmware", json!("none"))
-            .first(FILE, "/kernel", json!("vmlinuz")),
+            .set(FILE, "/firmware", json!("none"))
+            .set(FILE, "/kernel", json!("vmlinuz")),
         set("cmdline", "/cmdline", json!("quiet")),
         set("disk.size", "/disk/size", json!("20G")),
         set("disk.format", "/disk/format", json!("qcow2")),

@@ -36,7 +36,12 @@ fn topology() -> Vec<Row> {
                 json!("10.64.60.30"),
             ),
         set("networks.*.ipv6", "/networks/default/ipv6", json!("off")),
-        set("networks.*.dhcp", "/networks/default/dhcp", json!(false)),
+        // A machine has no other way to its address.
+        set("networks.*.dhcp", "/networks/default/dhcp", json!(false)).first(
+            "machines/router/config.yaml",
+            "/networks",
+            json!([]),
+        ),
         set("networks.*.dns", "/networks/default/dns", json!(false)),
         set("networks.*.nat", "/networks/default/nat", json!(true)),
         set("networks.*.id", "/networks/legacy/id", json!(1101)),

@@ -82,7 +82,6 @@ const PLAIN: &[&str] = &[
     "machines/router/disk.raw",
     "machines/router/vmlinuz",
     "machines/router/token.cred",
-    "machines/router/cloud-init/user-data",
     "network/topology.yaml",
     "network/firewall/10-shop.yaml",
     "network/wireguard/office.yaml",
@@ -156,8 +155,7 @@ fn files() -> Vec<Row> {
             "machines/*/cloud-init/",
             "machines/router/cloud-init/user-data",
             "#cloud-config\n{}\n",
-        )
-        .says("vm-not-available", "`router`"),
+        ),
         file("scripts/", "scripts/post-provision.sh", "exit 0\n")
             .says("not-available", "lifecycle script"),
         file(
