@@ -42,7 +42,8 @@ Examples:
     },
     /// Say what would happen to the first packet of a connection, and which rule decides; none is sent.
     #[command(after_help = "\
-An end is a workload, TENANT/WORKLOAD of another tenant, `host`, `outside`, or an address.
+An end is a workload, TENANT/WORKLOAD of another tenant, `host`, `outside`, or an address: also of a peer, or of another
+station of a VLAN or segment.
 
 Examples:
   bbctl network trace shop --from web --to db --protocol tcp --port 5432

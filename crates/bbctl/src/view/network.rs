@@ -185,6 +185,17 @@ fn place(place: &Place) -> String {
         Place::Host { address } if address.is_unspecified() => "the host".to_owned(),
         Place::Host { address } => format!("the host, {address}"),
         Place::Outside { address } => format!("the outside, {address}"),
+        Place::Far(far) => {
+            let who = match &far.peer {
+                Some(peer) => format!("peer {peer}"),
+                None => "elsewhere".to_owned(),
+            };
+            let (tenant, network, link) = (&far.tenant, &far.network, &far.link);
+            format!(
+                "{who}, {} by {link} of network {network} of {tenant}",
+                far.address
+            )
+        }
         Place::Machine(machine) => format!(
             "{}/{}, {} by {} in network {} ({})",
             machine.tenant,

@@ -19,6 +19,9 @@ use crate::model::Name;
 /// The name of both tables.
 pub(crate) const TABLE: &str = "bitbuilder";
 
+/// What a rule of chain `to` says about packets on which `from` has decided.
+pub(crate) const DECIDED: &str = "decided where it comes from";
+
 /// The name of a tenant's chain or set in the shared table.
 pub(crate) fn own(tenant: &Name, name: &str) -> String {
     format!("{tenant}/{name}")

@@ -36,6 +36,14 @@ pub(super) struct Link {
 }
 
 impl Link {
+    /// A port of a bridge.
+    pub(super) fn port(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            group: 0,
+        }
+    }
+
     /// The link behind which `place` is; the outside is behind one of no name.
     pub(super) fn of(place: &Place) -> Option<Self> {
         match place {
@@ -44,8 +52,8 @@ impl Link {
                 name: String::new(),
                 group: 0,
             }),
-            Place::Machine(machine) => Some(Self {
-                name: machine.bridge.clone(),
+            Place::Machine(_) | Place::Far(_) => place.links().map(|(bridge, _)| Self {
+                name: bridge.to_owned(),
                 group: crate::render::TENANT_LINK_GROUP,
             }),
         }

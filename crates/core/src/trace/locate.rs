@@ -1,7 +1,7 @@
 //! Who has a name or an address.
 
-use super::{Machine, Place, Rules};
-use crate::allocate::{Allocations, InterfaceAllocation, NetworkAllocation, TenantAllocation};
+use super::{Machine, Place, Rules, far};
+use crate::allocate::{Allocations, InterfaceAllocation, TenantAllocation};
 use crate::model::Name;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -83,15 +83,17 @@ pub fn locate(
         .unwrap_or(ends.ipv6);
     let all = |wanted| candidates(rules, allocations, &ends.tenant, wanted, six);
     let (from, to) = (all(&ends.from)?, all(&ends.to)?);
-    let network = |place: &Place| match place {
-        Place::Machine(machine) => Some((machine.tenant.clone(), machine.network.clone())),
-        _ => None,
-    };
     let meet = from.iter().find_map(|from| {
-        let near = |to: &&Place| network(to).is_some() && network(to) == network(from);
+        let near = |to: &&Place| to.network().is_some() && to.network() == from.network();
         Some((from.clone(), to.iter().find(near)?.clone()))
     });
-    let first = || Some((from.first()?.clone(), to.first()?.clone()));
+    // Who is behind a peer of the tenant speaks by its tunnel, to whomever.
+    let peer = |place: &&Place| {
+        let whose = place.network().map(|(tenant, _)| tenant);
+        matches!(place, Place::Far(_)) && whose == Some(&ends.tenant)
+    };
+    let speaker = from.iter().find(peer).or_else(|| from.first());
+    let first = || Some((speaker?.clone(), to.first()?.clone()));
     let (mut from, mut to) = meet
         .or_else(first)
         .ok_or_else(|| NoSuchPlace("the two ends have no address of one kind".to_owned()))?;
@@ -102,33 +104,8 @@ pub fn locate(
     if ends.to == Wanted::Host {
         to = host_beside(allocations, &from, six);
     }
-    for (wanted, place, other) in [(&ends.from, &from, &to), (&ends.to, &to, &from)] {
-        if let (Wanted::Address(_), Place::Outside { address }) = (wanted, place) {
-            not_behind_a_tunnel(allocations, *address, other)?;
-        }
-    }
+    let to = far::led(rules, allocations, &from, to);
     Ok((from, to))
-}
-
-/// What is behind the peers of a network is not known here, and rules do not name it.
-fn not_behind_a_tunnel(
-    allocations: &Allocations,
-    address: IpAddr,
-    other: &Place,
-) -> Result<(), NoSuchPlace> {
-    let Place::Machine(machine) = other else {
-        return Ok(());
-    };
-    let tenant = allocations.tenants.get(&machine.tenant);
-    let network = tenant.and_then(|tenant| tenant.networks.get(&machine.network));
-    match network.and_then(NetworkAllocation::tunnel) {
-        Some(tunnel) => Err(NoSuchPlace(format!(
-            "{address} may be behind `{tunnel}`, and who is there is not followed: ask for `outside`, or see \
-             `bbctl network show {}` for what rules counted",
-            machine.tenant
-        ))),
-        None => Ok(()),
-    }
 }
 
 fn host_beside(allocations: &Allocations, other: &Place, six: bool) -> Place {
@@ -136,12 +113,11 @@ fn host_beside(allocations: &Allocations, other: &Place, six: bool) -> Place {
         true => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
         false => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
     };
-    let own = match other {
-        Place::Machine(machine) => gateways(allocations)
-            .find(|(link, address)| *link == machine.bridge && address.is_ipv6() == six)
-            .map(|(_, address)| address),
-        _ => None,
-    };
+    let own = other.links().and_then(|(bridge, _)| {
+        gateways(allocations)
+            .find(|(link, address)| *link == bridge && address.is_ipv6() == six)
+            .map(|(_, address)| address)
+    });
     Place::Host {
         address: own.unwrap_or(unspecified),
     }
@@ -159,7 +135,15 @@ fn candidates(
         Wanted::Host => vec![host_beside(allocations, &outside(OUTSIDE4.into())[0], six)],
         Wanted::Outside if six => outside(OUTSIDE6.into()),
         Wanted::Outside => outside(OUTSIDE4.into()),
-        Wanted::Address(address) => vec![holder(rules, allocations, *address)?],
+        Wanted::Address(address) => {
+            let holder = holder(rules, allocations, *address)?;
+            let mut all = vec![holder];
+            // Who it is for some networks only.
+            if !matches!(all[0], Place::Host { .. }) {
+                all.extend(far::behind(rules, allocations, *address, false));
+            }
+            all
+        }
         Wanted::Workload(other, workload) => {
             let tenant = other.as_ref().unwrap_or(tenant);
             let found: Vec<Place> = machines(rules, allocations)
@@ -189,11 +173,7 @@ fn holder(rules: &Rules, allocations: &Allocations, address: IpAddr) -> Result<P
     if address.is_loopback() || gateways(allocations).any(|(_, own)| own == address) {
         return Ok(Place::Host { address });
     }
-    let networks = allocations
-        .tenants
-        .iter()
-        .flat_map(|(tenant, one)| one.networks.values().map(move |network| (tenant, network)));
-    for (tenant, network) in networks {
+    for (tenant, name, network) in far::networks(allocations) {
         let inside = match address {
             IpAddr::V4(address) => network.subnet.contains(address),
             IpAddr::V6(address) => network
@@ -201,6 +181,9 @@ fn holder(rules: &Rules, allocations: &Allocations, address: IpAddr) -> Result<P
                 .is_some_and(|prefix| u128::from(prefix) >> 64 == u128::from(address) >> 64),
         };
         if inside {
+            if let Some(station) = far::station(tenant, name, network, rules, address) {
+                return Ok(station);
+            }
             return Err(NoSuchPlace(format!(
                 "nobody has {address}, of a network of tenant `{tenant}`"
             )));

@@ -3,10 +3,12 @@
 //!
 //! - [`locate`]: who has a name or an address. [`trace`]: the way of a packet and what decides about it.
 //! - [`counted`]: what the kernel counted at each rule.
+//! - `far`: who is elsewhere and in a network of this host.
 //! - `rules`: rendered transactions as tables. `facts`: what is known of the packet at a place. `judge`: one rule.
 
 mod counted;
 mod facts;
+mod far;
 mod judge;
 mod locate;
 mod rules;
@@ -15,6 +17,7 @@ mod tests;
 mod walk;
 
 pub use counted::{Counted, counted};
+pub use far::Far;
 pub use locate::{Ends, NoSuchPlace, Wanted, locate};
 pub use rules::Rules;
 pub use walk::trace;
@@ -39,6 +42,8 @@ pub enum Place {
     },
     /// A workload.
     Machine(Machine),
+    /// A peer behind a tunnel, or another station of a segment.
+    Far(Far),
 }
 
 /// An interface of a workload.
@@ -66,15 +71,27 @@ impl Place {
         match self {
             Self::Host { address } | Self::Outside { address } => *address,
             Self::Machine(machine) => machine.address,
+            Self::Far(far) => far.address,
         }
     }
 
-    /// Whose machine it is.
-    pub fn tenant(&self) -> Option<&Name> {
+    /// The tenant and its network that it is in.
+    pub fn network(&self) -> Option<(&Name, &Name)> {
         match self {
-            Self::Machine(machine) => Some(&machine.tenant),
+            Self::Machine(machine) => Some((&machine.tenant, &machine.network)),
+            Self::Far(far) => Some((&far.tenant, &far.network)),
             _ => None,
         }
+    }
+
+    /// The link that the host routes its packets by, and its own link where that is a port of a bridge.
+    fn links(&self) -> Option<(&str, Option<&str>)> {
+        let (bridge, link) = match self {
+            Self::Machine(machine) => (&machine.bridge, &machine.link),
+            Self::Far(far) => (&far.bridge, &far.link),
+            _ => return None,
+        };
+        Some((bridge, (bridge != link).then_some(link)))
     }
 }
 

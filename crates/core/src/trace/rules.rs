@@ -1,6 +1,7 @@
 //! Rendered transactions (libnftables-json(5)) as tables with chains and sets.
 
 use super::TraceError;
+use super::far::Tunnel;
 use crate::model::Name;
 use crate::nftables;
 use serde_json::Value;
@@ -10,11 +11,15 @@ use std::collections::BTreeMap;
 #[derive(Debug)]
 pub struct Rules {
     pub(super) tables: Vec<Table>,
+    pub(super) tunnels: Vec<Tunnel>,
 }
 
 impl Default for Rules {
     fn default() -> Self {
-        let mut rules = Self { tables: Vec::new() };
+        let mut rules = Self {
+            tables: Vec::new(),
+            tunnels: Vec::new(),
+        };
         for command in nftables::shared() {
             // Of what is not added nothing is there yet.
             command.get("add").and_then(|added| rules.one(added));
@@ -68,6 +73,16 @@ impl Rules {
                 self.one(added).ok_or_else(damaged)?;
             }
         }
+        Ok(())
+    }
+
+    /// Adds a tunnel of `tenant`, as its file for networkd makes it: who is behind which peer.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn add_tunnel(&mut self, tenant: &Name, netdev: &[u8]) -> Result<(), TraceError> {
+        let netdev = String::from_utf8_lossy(netdev);
+        self.tunnels.push(Tunnel::read(tenant, &netdev)?);
         Ok(())
     }
 
@@ -142,6 +157,11 @@ impl Rules {
         ["bridge", "inet"]
             .iter()
             .any(|family| self.leads(family, "antispoof", link))
+    }
+
+    /// Whether `link` is the uplink of a bridge.
+    pub(super) fn knows_uplink(&self, link: &str) -> bool {
+        self.leads("bridge", "uplink", link)
     }
 
     /// Whether `link` is one of a tenant's networks.

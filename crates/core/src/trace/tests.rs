@@ -45,11 +45,20 @@ impl Case {
             let artefacts = crate::render::render(tenant, made).unwrap();
             let ruleset = &artefacts.files["nftables/ruleset.json"].content;
             case.rules.add(&tenant.id, ruleset).unwrap();
+            for (path, file) in &artefacts.files {
+                if path.contains("-wg-") && path.ends_with(".netdev") {
+                    case.rules.add_tunnel(&tenant.id, &file.content).unwrap();
+                }
+            }
         }
         case
     }
 
     fn trace(&self, from: &str, to: &str, port: u16) -> Trace {
+        self.sent(from, to, Transport::Tcp, port)
+    }
+
+    fn sent(&self, from: &str, to: &str, transport: Transport, port: u16) -> Trace {
         let ends = Ends {
             tenant: name("shop"),
             from: from.parse().unwrap(),
@@ -61,7 +70,7 @@ impl Case {
             &self.rules,
             &self.allocations,
             places,
-            Transport::Tcp,
+            transport,
             Some(port),
         )
         .unwrap()
@@ -342,9 +351,9 @@ fn private_networks_and_routing_domains() {
     }
 }
 
-#[test]
-fn segments_are_of_no_concern_and_peers_are_not_followed() {
-    use crate::model::{Auto, NetworkDetails};
+/// `shop` with `web` and `db` in the segment `default` and `far` in `office`, which has two peers.
+fn tunnels() -> DesiredTenant {
+    use crate::model::{Auto, NetworkDetails, WireguardPeer};
     let mut shop = tenant("shop", &["web", "db"]);
     shop.networks[0].mode = NetworkMode::Vxlan;
     shop.networks[0].details = NetworkDetails::Vxlan {
@@ -354,43 +363,242 @@ fn segments_are_of_no_concern_and_peers_are_not_followed() {
         parent: None,
         mtu: None,
     };
+    let peer = |text: &str, allowed: &[&str]| WireguardPeer {
+        origin: at("network/topology.yaml", 7),
+        name: name(text),
+        public_key: "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=".into(),
+        endpoint: None,
+        allowed_ips: allowed.iter().map(|text| (*text).to_owned()).collect(),
+        keepalive: None,
+        preshared_key: None,
+    };
     let mut office = network("office");
     office.mode = NetworkMode::Wireguard;
+    office.ipv6 = Some(Auto::Auto);
     office.details = NetworkDetails::Wireguard {
         listen_port: Auto::Auto,
-        peers: Vec::new(),
+        peers: vec![
+            peer("branch", &["10.99.0.0/16", "203.0.113.0/24"]),
+            peer("laptop", &["10.99.0.2/32", "fd00:99::2/128"]),
+        ],
         mtu: None,
     };
     shop.networks.push(office);
     let mut far = crate::sample::workload("far");
     far.attachments = vec![attachment("office")];
     shop.workloads.push(far);
-    let case = Case::of(&[shop]);
-    let asked = |from: &str, to: &str| {
-        let ends = Ends {
-            tenant: name("shop"),
-            from: from.parse().unwrap(),
-            to: to.parse().unwrap(),
-            ipv6: false,
-        };
-        locate(&case.rules, &case.allocations, &ends)
-    };
-    // A packet to the port of segments is of none of them: the usual rules decide.
-    let to_host = asked("web", "host").unwrap();
-    let made = trace(
-        &case.rules,
-        &case.allocations,
-        to_host,
-        Transport::Udp,
-        Some(4789),
-    );
-    let decided = made.unwrap().decided.unwrap();
-    assert_eq!(decided.rule, "the host is not the tenant's");
-    assert_eq!(case.says("web", "db", 80).0, Verdict::Accept);
+    shop
+}
 
-    let refused = asked("far", "203.0.113.9").unwrap_err().to_string();
-    assert!(refused.contains("wg-shop-office"), "{refused}");
-    assert!(asked("203.0.113.9", "far").is_err());
-    assert!(asked("far", "outside").is_ok());
-    assert!(asked("web", "203.0.113.9").is_ok());
+#[test]
+fn a_packet_to_a_peer_goes_by_its_tunnel() {
+    let mut shop = tunnels();
+    let subnet = crate::model::Subnet4::containing([10, 99, 0, 2].into(), 32);
+    shop.firewall = vec![rule(
+        3,
+        Endpoint::Subnet4(subnet),
+        Endpoint::Network(name("office")),
+        FirewallAction::Drop,
+    )];
+    let case = Case::of(&[shop]);
+    let peer = |place: &Place| match place {
+        Place::Far(far) => far.peer.clone(),
+        _ => None,
+    };
+    for (from, to, port, by, verdict, reason) in [
+        (
+            "far",
+            "10.99.0.2",
+            80,
+            Some("laptop"),
+            Verdict::Accept,
+            "by the tunnel",
+        ),
+        (
+            "far",
+            "10.99.0.3",
+            80,
+            Some("branch"),
+            Verdict::Accept,
+            "by the tunnel",
+        ),
+        (
+            "far",
+            "fd00:99::2",
+            80,
+            Some("laptop"),
+            Verdict::Accept,
+            "by the tunnel",
+        ),
+        (
+            "far",
+            "192.0.2.9",
+            80,
+            None,
+            Verdict::Drop,
+            "a network without NAT ends here",
+        ),
+        // Only the network itself has these ways.
+        (
+            "web",
+            "10.99.0.2",
+            80,
+            None,
+            Verdict::Drop,
+            "a network without NAT ends here",
+        ),
+        (
+            "10.99.0.2",
+            "far",
+            80,
+            None,
+            Verdict::Accept,
+            "by the tunnel",
+        ),
+        (
+            "10.99.0.2",
+            "far",
+            5432,
+            None,
+            Verdict::Drop,
+            "network/firewall/web.yaml:3",
+        ),
+        (
+            "10.99.0.2",
+            "203.0.113.7",
+            80,
+            Some("branch"),
+            Verdict::Accept,
+            "by the tunnel",
+        ),
+        (
+            "10.99.0.3",
+            "host",
+            80,
+            None,
+            Verdict::Drop,
+            "the host is not the tenant's",
+        ),
+        (
+            "10.99.0.2",
+            "web",
+            80,
+            None,
+            Verdict::Drop,
+            "networks are apart",
+        ),
+    ] {
+        let trace = case.trace(from, to, port);
+        let decided = trace.decided.as_ref().map(|step| step.rule.as_str());
+        assert_eq!(
+            (peer(&trace.to).as_deref(), trace.verdict, decided),
+            (by, verdict, Some(reason)),
+            "{from} -> {to}:{port} {trace:?}"
+        );
+    }
+}
+
+#[test]
+fn everything_may_be_behind_a_peer() {
+    let mut shop = tunnels();
+    let crate::model::NetworkDetails::Wireguard { peers, .. } = &mut shop.networks[1].details
+    else {
+        panic!("it is a tunnel");
+    };
+    peers[0].allowed_ips = vec!["0.0.0.0/0".into()];
+    let case = Case::of(&[shop, tenant("blog", &["main"])]);
+    for to in ["outside", "203.0.113.7", "blog/main"] {
+        let trace = case.trace("far", to, 80);
+        assert!(matches!(trace.to, Place::Far(_)), "{to} {trace:?}");
+        assert_eq!(trace.verdict, Verdict::Accept);
+    }
+    // Not its own network, not the host; and not everybody who calls is behind it.
+    assert_eq!(case.says("far", "host", 80).0, Verdict::Drop);
+    assert!(matches!(
+        case.trace("203.0.113.7", "host", 80).from,
+        Place::Outside { .. }
+    ));
+}
+
+#[test]
+fn a_station_of_a_segment_is_the_outside_of_its_bridge() {
+    let mut shop = tunnels();
+    shop.firewall = vec![
+        rule(
+            3,
+            Endpoint::Workload(name("web")),
+            Endpoint::Outside,
+            FirewallAction::Drop,
+        ),
+        rule(
+            4,
+            Endpoint::Outside,
+            Endpoint::Workload(name("db")),
+            FirewallAction::Drop,
+        ),
+    ];
+    let case = Case::of(&[shop]);
+    let station = "10.64.0.200";
+    for (from, to, port, verdict, reason) in [
+        (
+            "web",
+            station,
+            5432,
+            Verdict::Drop,
+            "network/firewall/web.yaml:3",
+        ),
+        ("web", station, 80, Verdict::Accept, "IPv4"),
+        (station, "web", 5432, Verdict::Accept, ""),
+        (
+            station,
+            "db",
+            5432,
+            Verdict::Drop,
+            "network/firewall/web.yaml:4",
+        ),
+        (
+            station,
+            "host",
+            80,
+            Verdict::Drop,
+            "the host is not the tenant's",
+        ),
+        (station, "far", 80, Verdict::Drop, "networks are apart"),
+        ("host", station, 80, Verdict::Accept, ""),
+        // Its own machine is no station out there.
+        ("web", "db", 80, Verdict::Accept, "IPv4"),
+    ] {
+        let reason = (verdict, reason.to_owned());
+        assert_eq!(case.says(from, to, port), reason, "{from} -> {to}:{port}");
+    }
+    // What the host says to its own machines does not leave it, and a packet to the port of segments is of none.
+    for (from, to, port, verdict) in [
+        ("host", station, 67, Verdict::Drop),
+        ("web", "host", 4789, Verdict::Drop),
+        (station, "web", 68, Verdict::Drop),
+    ] {
+        let made = case.sent(from, to, Transport::Udp, port);
+        assert_eq!(made.verdict, verdict, "{from} -> {to}:{port} {made:?}");
+    }
+}
+
+#[test]
+fn a_router_in_a_vlan_is_the_way_out() {
+    use crate::model::{Auto, NetworkDetails, Subnet4};
+    let mut shop = tenant("shop", &["web", "db"]);
+    shop.networks[0].mode = NetworkMode::Vlan;
+    shop.networks[0].subnet = Auto::Value(Subnet4::containing([10, 64, 7, 0].into(), 24));
+    let vlan = |router| NetworkDetails::Vlan {
+        id: 10,
+        parent: "eno2".into(),
+        router,
+    };
+    shop.networks[0].details = vlan(Some([10, 64, 7, 1].into()));
+    let out = |shop: &DesiredTenant| {
+        let trace = Case::of(std::slice::from_ref(shop)).trace("web", "outside", 80);
+        (trace.verdict, matches!(trace.to, Place::Far(_)))
+    };
+    assert_eq!(out(&shop), (Verdict::Accept, true));
+    shop.networks[0].details = vlan(None);
+    assert_eq!(out(&shop), (Verdict::Drop, false), "the host is the router");
 }

@@ -5,6 +5,7 @@ use super::judge::{Effect, judge};
 use super::rules::{Rules, Table};
 use super::{Action, Place, Step, Trace, TraceError, Transport, Verdict, origin};
 use crate::allocate::Allocations;
+use crate::nftables::DECIDED;
 use std::net::IpAddr;
 
 /// How deep chains may enter each other, as in the kernel.
@@ -64,7 +65,8 @@ impl Way<'_> {
         };
         // A rule that a person wrote is a better reason than one that lets pass what it is not about.
         let written = |step: &&Step| origin(&step.rule).is_some();
-        let candidates = || self.steps.iter().rev().filter(ended);
+        let decides = |step: &&Step| ended(step) && step.rule != DECIDED;
+        let candidates = || self.steps.iter().rev().filter(decides);
         let decided = candidates().find(written).or_else(|| candidates().next());
         let decided = decided.cloned();
         Ok(Trace {
@@ -81,33 +83,52 @@ impl Way<'_> {
     }
 
     fn hooks(&mut self, from: &Place, facts: &mut Facts) -> Result<Verdict, TraceError> {
-        if let Place::Machine(machine) = from {
-            let port = |name: &str| {
-                Some(Link {
-                    name: name.to_owned(),
-                    group: 0,
-                })
-            };
+        if let Some((bridge, Some(own))) = from.links() {
             let mut bridged = Facts {
-                iif: port(&machine.link),
-                mac: Some(machine.mac.clone()),
+                iif: Some(Link::port(own)),
+                mac: match from {
+                    Place::Machine(machine) => Some(machine.mac.clone()),
+                    _ => None,
+                },
                 ..facts.clone()
             };
             let passed = self.hook("bridge", "prerouting", &mut bridged)?;
-            let neighbour = match &self.to {
-                Place::Machine(to) if to.bridge == machine.bridge => Some(to),
-                _ => None,
-            };
-            let (Verdict::Accept, Some(to)) = (passed, neighbour) else {
-                return match passed {
-                    Verdict::Accept => self.routed(facts),
-                    other => Ok(other),
-                };
-            };
-            bridged.oif = port(&to.link);
-            return self.hook("bridge", "forward", &mut bridged);
+            if passed != Verdict::Accept {
+                return Ok(passed);
+            }
+            let to = self.to.clone();
+            if let Some((other, Some(link))) = to.links()
+                && other == bridge
+            {
+                bridged.oif = Some(Link::port(link));
+                return self.hooks_of(&["forward", "postrouting"], &mut bridged);
+            }
         }
-        self.routed(facts)
+        let routed = self.routed(facts)?;
+        let to = self.to.clone();
+        match (routed, to.links()) {
+            // What is routed into a bridge is the host's own there.
+            (Verdict::Accept, Some((_, Some(link)))) => {
+                let mut bridged = Facts {
+                    iif: None,
+                    oif: Some(Link::port(link)),
+                    ..facts.clone()
+                };
+                self.hooks_of(&["output", "postrouting"], &mut bridged)
+            }
+            (verdict, _) => Ok(verdict),
+        }
+    }
+
+    /// Hooks of bridges, in order.
+    fn hooks_of(&mut self, hooks: &[&str], facts: &mut Facts) -> Result<Verdict, TraceError> {
+        for hook in hooks {
+            let verdict = self.hook("bridge", hook, facts)?;
+            if verdict != Verdict::Accept {
+                return Ok(verdict);
+            }
+        }
+        Ok(Verdict::Accept)
     }
 
     fn routed(&mut self, facts: &mut Facts) -> Result<Verdict, TraceError> {

@@ -4,12 +4,14 @@ use crate::atomic;
 use crate::generations;
 use crate::host::{Host, HostError};
 use crate::source::{TreeLimits, open, read_tree};
-use bitbuilder_core::allocate::{Allocations, InterfaceAllocation, TenantAllocation};
+use bitbuilder_core::allocate::{
+    Allocations, InterfaceAllocation, NetworkAllocation, TenantAllocation,
+};
 use bitbuilder_core::artefact::Manifest;
 use bitbuilder_core::document::read_tenant;
 use bitbuilder_core::finding::Origin;
 use bitbuilder_core::model::{Name, NetworkMode, Protocol, Subnet4, Tenant};
-use bitbuilder_core::trace::{self, Counted, Rules};
+use bitbuilder_core::trace::{self, Counted, Rules, TraceError};
 use serde::Serialize;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -143,18 +145,39 @@ pub fn rules(host: &dyn Host) -> Result<(Rules, Allocations), HostError> {
     let root = host.root();
     let allocations: Allocations = atomic::read_json(&root.allocations())?.unwrap_or_default();
     let mut rules = Rules::default();
-    for id in allocations.tenants.keys() {
+    for (id, allocation) in &allocations.tenants {
         add(host, id, &mut rules)?;
+        for link in allocation
+            .networks
+            .values()
+            .filter_map(NetworkAllocation::tunnel)
+        {
+            add_tunnel(host, id, link, &mut rules)?;
+        }
     }
     Ok((rules, allocations))
 }
 
 fn add(host: &dyn Host, id: &Name, rules: &mut Rules) -> Result<(), HostError> {
-    let path = host.root().current(id).join(RULESET);
+    current(host, id, RULESET, |text| rules.add(id, text))
+}
+
+/// The tunnel `link`, unless the current generation has it no more.
+fn add_tunnel(host: &dyn Host, id: &Name, link: &str, rules: &mut Rules) -> Result<(), HostError> {
+    let file = format!("network/10-bitbuilder-{link}.netdev");
+    current(host, id, &file, |text| rules.add_tunnel(id, text))
+}
+
+/// What `take` makes of a file of the current generation, when it is there.
+fn current(
+    host: &dyn Host,
+    id: &Name,
+    file: &str,
+    take: impl FnOnce(&[u8]) -> Result<(), TraceError>,
+) -> Result<(), HostError> {
+    let path = host.root().current(id).join(file);
     match std::fs::read(&path) {
-        Ok(text) => rules
-            .add(id, &text)
-            .map_err(|error| HostError::damaged(&path, error.to_string())),
+        Ok(text) => take(&text).map_err(|error| HostError::damaged(&path, error.to_string())),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(HostError::file(&path)(error)),
     }

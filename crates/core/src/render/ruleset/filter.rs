@@ -4,6 +4,7 @@
 //! without NAT, and everything from outside that no published port let in. Then come the tenant's own rules.
 
 use super::{ceilings, policy, segment};
+use crate::nftables::DECIDED;
 use crate::nftables::json::{
     Part, accept, answers, any_of, concat, counter, drop, field, goto, is, is_not, jump, meta,
     publication, published,
@@ -178,11 +179,7 @@ fn forward(scene: &Scene<'_>, table: &mut Part<'_>) {
     add("another tenant", vec![tenants("oifgroup"), drop()]);
     add("outbound", vec![jump("outbound")]);
 
-    table.rule(
-        "to",
-        "decided where it comes from",
-        vec![ours("iifname"), accept()],
-    );
+    table.rule("to", DECIDED, vec![ours("iifname"), accept()]);
     ceilings::bandwidth(scene, "to", table);
     let mut add = |comment: &str, expressions| table.rule("to", comment, expressions);
     add("peering", vec![peers(), jump("peering")]);
