@@ -14,7 +14,8 @@ const CHECKED: &str = "health: { tcp: 80, interval: 1s }\n";
 fn prepared() -> TestHost {
     let host = TestHost::new("network");
     host.init();
-    host.push_ok("system", Repository::system(&["open", "shut"]).path());
+    let system = Repository::system(&["open", "shut", "many"]);
+    host.push_ok("system", system.path());
     for (id, nat, port) in [("open", "true", 8080), ("shut", "false", 8081)] {
         let tenant = Repository::tenant(id);
         let env = format!("env: {{ NAME: {id} }}\n{CHECKED}");
@@ -40,6 +41,7 @@ fn networks_do_what_their_documents_say() {
     names(&host);
     published(&host);
     way_out(&host);
+    several(&host);
     host.exec_ok(["bbctl", "explain", "br-open"]);
 }
 
@@ -93,4 +95,79 @@ fn way_out(host: &TestHost) {
     let ping = "busybox ping -c 1 -W 3 198.18.0.1";
     works(host, "open-look", ping);
     assert!(!inside(host, "shut-look", ping).status.success());
+}
+
+/// Machines of several networks, with DHCP and without, by IPv4 and IPv6: they meet in each of them, go out by the first one
+/// only, and have the same addresses after a reboot.
+fn several(host: &TestHost) {
+    let many = Repository::tenant("many");
+    let networks = |names: [&str; 3]| {
+        let names = names
+            .map(|name| format!("{{ network: {name} }}"))
+            .join(", ");
+        format!("networks: [{names}]\n")
+    };
+    let web = format!("env: {{ NAME: many }}\n{CHECKED}");
+    let all = networks(["default", "back", "fixed"]);
+    many.write("containers/web/config.yaml", &command(SERVE, &(web + &all)));
+    many.write("containers/look/config.yaml", &booted(&all));
+    let fixed = networks(["fixed", "default", "back"]);
+    many.write("containers/still/config.yaml", &booted(&fixed));
+    many.write(
+        "network/topology.yaml",
+        "networks:\n  default: { nat: true }\n  back: {}\n  fixed: { dhcp: false }\n",
+    );
+    host.push_ok("many", many.path());
+    wait_healthy(host, "many");
+    meet(host);
+    let before = global(host);
+    host.stop();
+    host.boot();
+    wait_healthy(host, "many");
+    meet(host);
+    assert_eq!(global(host), before);
+}
+
+fn meet(host: &TestHost) {
+    for machine in ["many-look", "many-still"] {
+        for network in ["default", "back", "fixed"] {
+            let there = format!("web.{network}");
+            let ping = format!("ping -6 -c 1 -W 2 {there} && busybox ping -c 1 -W 2 {there}");
+            host.wait_for(&format!("{machine} and {there}"), || {
+                inside(host, machine, &ping).status.success()
+            });
+            let fetch = format!("busybox wget -q -T 3 -O - http://{there}/");
+            assert_eq!(works(host, machine, &fetch), "many\n");
+        }
+        // The name of an address, of either kind.
+        let back = "for kind in ahostsv4 ahostsv6; do
+            address=$(getent $kind web | head -n 1 | cut -d ' ' -f 1); getent hosts $address
+        done";
+        let names = works(host, machine, back);
+        let named = names.lines().filter(|line| line.contains("web"));
+        assert_eq!(named.count(), 2, "{names}");
+        for family in ["-4", "-6"] {
+            let ways = works(host, machine, &format!("ip {family} route show default"));
+            let first = ways.lines().all(|way| way.contains("dev host0"));
+            assert!(first && !ways.is_empty(), "{machine}: {ways}");
+        }
+    }
+    // Where nobody gives addresses they are written down.
+    let written = works(
+        host,
+        "many-still",
+        "ip -6 -o address show dev host0 scope global",
+    );
+    assert!(
+        !written.contains("dynamic") && written.contains("/64"),
+        "{written}"
+    );
+}
+
+/// The addresses of the machines of `many`, in order.
+fn global(host: &TestHost) -> Vec<String> {
+    let show = "ip -o address show scope global | sed 's/.* \\(inet6\\? [^ ]*\\) .*/\\1/' | sort";
+    let machines = ["many-look", "many-still"].map(|machine| works(host, machine, show));
+    let web = host.sh(&format!("ip netns exec many-web sh -c \"{show}\""));
+    machines.into_iter().chain([web]).collect()
 }

@@ -257,14 +257,11 @@ fn inner(bridge: &Bridge<'_>, port: &Port<'_>, set: &Set, workload: &Placed<'_>)
         file.verbatim("DHCP", "ipv4")
             .section("DHCPv4")
             .verbatim("UseGateway", "no");
-    } else {
-        file.verbatim(
-            "Address",
-            format!("{}/{}", port.address, bridge.allocated.subnet.prefix),
-        );
-        if port.name == "host0" {
-            file.verbatim("Gateway", bridge.router());
+        if port.ipv6.is_some() {
+            file.section("IPv6AcceptRA").verbatim("UseGateway", "no");
         }
+    } else {
+        inner_fixed(bridge, port, &mut file);
     }
     if port.name != "host0" {
         for (network, gateway) in beyond(bridge) {
@@ -274,6 +271,27 @@ fn inner(bridge: &Bridge<'_>, port: &Port<'_>, set: &Set, workload: &Placed<'_>)
         }
     }
     file
+}
+
+/// Where the host tells nobody an address.
+fn inner_fixed(bridge: &Bridge<'_>, port: &Port<'_>, file: &mut UnitFile) {
+    let first = port.name == "host0";
+    let prefix = bridge.allocated.subnet.prefix;
+    file.verbatim("Address", format!("{}/{prefix}", port.address));
+    if first {
+        file.verbatim("Gateway", bridge.router());
+    }
+    let Some(address) = port.ipv6 else {
+        return;
+    };
+    file.verbatim("Address", format!("{address}/64"));
+    // A router that is not the host tells of itself.
+    if let Some(router) = bridge.router6() {
+        if first {
+            file.verbatim("Gateway", router);
+        }
+        file.verbatim("IPv6AcceptRA", "no");
+    }
 }
 
 /// Of a link that has only this machine and the host.
