@@ -201,6 +201,29 @@ ATTACKS = {
 }
 
 
+# Into a segment of another tenant, with its number and its machine's address: by each address of the host, and as if it came
+# from the segment's other end.
+if "wide" in W:
+    SEGMENT = struct.pack("!II", 0x08000000, W["vni"] << 8)
+    carried = lambda n: SEGMENT + eth(mac(W["wide_mac"]), inner(W["wide"], n), 0x0800)
+    ATTACKS["VXLAN into a segment"] = only("beta", "host", frames=lambda n: [
+        send4(a, carried(n), 4789, src=who) for a in TARGETS["host"][0] + TARGETS["beta"][0] for who in (W["evil"], W["remote"])])
+
+# From a machine that is in a VLAN itself, into the other ones of the trunk.
+LAN_ATTACKS = {}
+if "lan" in W:
+    LAN, OTHER = W["lan"], W["lan"]["others"]
+    lan = lambda n, tags, to: eth(mac(to), ipv4(LAN["address"], OTHER["address"], 17, udp(LAN["address"], OTHER["address"], n, 5555)),
+        0x0800, source=mac(LAN["mac"]), tags=tags)
+    tagged = lambda stacks: only("near", "beta", "host", "outside", frames=lambda n: [
+        lan(n, tags, to) for tags in stacks for to in (OTHER["mac"], "ff:ff:ff:ff:ff:ff")])
+    LAN_ATTACKS = {
+        "VLAN tag, within a VLAN": tagged([[(kind, vid)] for kind in (0x8100, 0x88A8) for vid in (0, LAN["id"], OTHER["id"])]),
+        "double VLAN tag, within a VLAN": tagged([
+            [(outer, vid), (0x8100, OTHER["id"])] for outer in (0x8100, 0x88A8) for vid in (0, 1, LAN["id"], OTHER["id"])]),
+    }
+
+
 def tap(space=None, link=None):
     """A packet socket that sees everything of a link, or of a whole network namespace."""
     here = os.open("/proc/self/ns/net", os.O_RDONLY)
@@ -214,18 +237,35 @@ def tap(space=None, link=None):
     return one
 
 
-sender = tap(W["evil_space"], W["evil_link"])
-taps = {"sent": tap(link=W["evil_host_link"]), "near": tap(W["near_space"]), "beta": tap(W["beta_space"]), "outside": tap(link=W["up"])}
 plain = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 
 
-def allow(number):
-    """Something that is allowed, on each way."""
-    name = b"allowed%04d" % number
-    sender.send(send4(W["near"], name, to=NEAR))
-    for address in (W["beta"], "198.18.0.1"):
-        plain.sendto(name, (address, 5555))
-    return name
+class Front:
+    """Where attacks begin, and the places where nothing of them may arrive."""
+
+    def __init__(self):
+        self.sender = tap(W["evil_space"], W["evil_link"])
+        self.taps = {"sent": tap(link=W["evil_host_link"]), "near": tap(W["near_space"]), "beta": tap(W["beta_space"]), "outside": tap(link=W["up"])}
+
+    def allow(self, name):
+        """Something that is allowed, on each way."""
+        self.sender.send(send4(W["near"], name, to=NEAR))
+        for address in (W["beta"], "198.18.0.1"):
+            plain.sendto(name, (address, 5555))
+
+
+class Trunk:
+    """The same in a VLAN of a trunk; outside is another VLAN, in which the other tenant is."""
+
+    def __init__(self):
+        self.sender = tap(W["evil_space"], LAN["link"])
+        self.other = tap(W["beta_space"], OTHER["link"])
+        self.taps = {"sent": tap(link=LAN["host_link"]), "near": tap(W["near_space"]), "beta": tap(W["beta_space"]), "outside": tap(OTHER["space"])}
+
+    def allow(self, name):
+        """To all of the VLAN, and to all of the other one by a machine that is there."""
+        for sender, own in ((self.sender, LAN), (self.other, OTHER)):
+            sender.send(eth(ALL, ipv4(own["address"], "255.255.255.255", 17, udp(own["address"], "255.255.255.255", name, 5555)), 0x0800, source=mac(own["mac"])))
 
 
 def counted():
@@ -241,32 +281,44 @@ def fooled():
     return any(one.get("lladdr") == W["evil_mac"] and one["dst"] not in own for one in neighbours)
 
 
-result, number = {}, 0
-for attack, targets in ATTACKS.items():
-    result[attack] = {}
-    for target, frames in targets.items():
-        number += 1
-        name = b"attack%04d" % number
-        before = counted()
-        made = frames(name)
-        for frame in made:
-            sender.send(frame)
-        allowed = allow(number)
-        got = {}
-        for place, one in taps.items():
-            count, end = 0, time.monotonic() + 20
-            while select.select([one], [], [], max(0, end - time.monotonic()))[0]:
-                frame = one.recv(4096)
-                count += name in frame
-                if allowed in frame:
-                    break
-            else:
-                sys.exit(f"{attack} to {target}: what is allowed did not come to {place}")
-            got[place] = count
-        arrived = {
-            "host": counted() - before > 0 or fooled(),
-            **{place: got[place] > 0 for place in ("near", "beta", "outside")},
-        }
-        result[attack][target] = {"frames": len(made), "sent": got["sent"], "arrived": arrived[target],
-            "elsewhere": sorted(place for place, there in arrived.items() if there and place not in (target, "near"))}
+number = 0
+
+
+def seen(front, attacks):
+    """What each place got of each attack."""
+    global number
+    result = {}
+    for attack, targets in attacks.items():
+        result[attack] = {}
+        for target, frames in targets.items():
+            number += 1
+            name, allowed = b"attack%04d" % number, b"allowed%04d" % number
+            before = counted()
+            made = frames(name)
+            for frame in made:
+                front.sender.send(frame)
+            front.allow(allowed)
+            got = {}
+            for place, one in front.taps.items():
+                count, end = 0, time.monotonic() + 20
+                while select.select([one], [], [], max(0, end - time.monotonic()))[0]:
+                    frame = one.recv(4096)
+                    count += name in frame
+                    if allowed in frame:
+                        break
+                else:
+                    sys.exit(f"{attack} to {target}: what is allowed did not come to {place}")
+                got[place] = count
+            arrived = {
+                "host": counted() - before > 0 or fooled(),
+                **{place: got[place] > 0 for place in ("near", "beta", "outside")},
+            }
+            result[attack][target] = {"frames": len(made), "sent": got["sent"], "arrived": arrived[target],
+                "elsewhere": sorted(place for place, there in arrived.items() if there and place not in (target, "near"))}
+    return result
+
+
+result = seen(Front(), ATTACKS)
+if LAN_ATTACKS:
+    result.update(seen(Trunk(), LAN_ATTACKS))
 json.dump(result, sys.stdout)
