@@ -105,12 +105,15 @@ fn damaged(id: &Name, error: HostError) -> Failure {
     Failure::new(error).next(format!("bbctl rollback {id}"))
 }
 
-/// Workloads and health timers that start with the tenant.
+/// The namespace, workloads and health timers that start with the tenant.
 fn wanted(manifest: &Manifest) -> impl Iterator<Item = &str> {
     manifest
         .units
         .iter()
-        .filter(|unit| unit.autostart && matches!(unit.kind, UnitKind::Workload | UnitKind::Health))
+        .filter(|unit| {
+            let kinds = [UnitKind::Namespace, UnitKind::Workload, UnitKind::Health];
+            unit.autostart && kinds.contains(&unit.kind)
+        })
         .map(|unit| unit.name.as_str())
 }
 

@@ -38,6 +38,7 @@ scenarios! {
     plan: "tests/scenarios/plan.md",
     health: "tests/scenarios/health.md",
     network: "tests/scenarios/network.md",
+    namespace: "tests/scenarios/namespace.md",
     drift: "tests/scenarios/drift.md",
     teardown: "tests/scenarios/teardown.md",
     signatures: "tests/scenarios/signatures.md",

@@ -100,6 +100,8 @@ pub enum UnitKind {
     Mount,
     /// `tenant-network@`.
     Network,
+    /// `netns-tenant@`.
+    Namespace,
     /// A container or machine.
     Workload,
     /// A health timer.

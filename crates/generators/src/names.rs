@@ -40,7 +40,9 @@ impl<'a> Names<'a> {
         };
         match (stem.split_once('@'), suffix) {
             (Some((template, instance)), _) => match (template, suffix) {
-                ("tenant" | "tenant-network" | "setup-tenant", "service") => instance == self.id,
+                ("tenant" | "tenant-network" | "netns-tenant" | "setup-tenant", "service") => {
+                    instance == self.id
+                }
                 ("systemd-nspawn" | "systemd-vmspawn", "service")
                 | ("tenant-health", "service" | "timer") => self.is_machine(instance),
                 _ => false,
@@ -106,6 +108,7 @@ mod tests {
         for unit in [
             "tenant@my-shop.service",
             "tenant-network@my-shop.service",
+            "netns-tenant@my-shop.service",
             "setup-tenant@my-shop.service",
             "systemd-nspawn@my-shop-web.service",
             "systemd-vmspawn@my-shop-vm.service",

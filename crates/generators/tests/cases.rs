@@ -70,7 +70,7 @@ fn stored_cases() {
 fn everything_that_is_rendered() {
     let mut cases = directories("tests/cases/render");
     // Some are of networks only, and say nothing of the boot.
-    cases.retain(|case| case.join("expected/boot").exists());
+    cases.retain(|case| case.join("expected/mount-boot").exists());
     assert!(!cases.is_empty());
     for case in cases {
         let generation = case.join("expected");

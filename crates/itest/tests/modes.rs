@@ -292,3 +292,91 @@ fn machines_of_a_private_network_meet_at_the_host_only() {
     reaches_its_neighbour(&host, "shop");
     leaves_nothing(&host, &before);
 }
+
+#[test]
+fn workloads_share_a_network_namespace() {
+    let host = TestHost::new("netns");
+    host.init();
+    let before = kernel(&host);
+    let modes = ["netns", "isolated-bridge"];
+    host.push_ok("system", system(&["pod", "blog"], &modes).path());
+    let tenant = Repository::tenant("pod");
+    let env = "env: { NAME: pod }\nhealth: { tcp: 80, interval: 1s }\n";
+    tenant.write("containers/web/config.yaml", &command(SERVE, env));
+    tenant.write(
+        "containers/side/config.yaml",
+        &command("exec sleep 1000000", ""),
+    );
+    tenant.write("containers/look/config.yaml", &booted(""));
+    tenant.write("network/topology.yaml", POD);
+    host.push_ok("pod", tenant.path());
+    wait_healthy(&host, "pod");
+    deploy(&host, "blog", "networks:\n  default: {}\n");
+
+    // One interface and one loopback for all; the boot of one leaves it alone.
+    let spaces = ["pod-web", "pod-side", "pod-look"]
+        .map(|machine| works(&host, machine, "readlink /proc/self/ns/net"));
+    assert!(spaces.iter().all(|space| *space == spaces[0]), "{spaces:?}");
+    let fetch = |url: &str| format!("busybox wget -q -T 3 -O - http://{url}");
+    for machine in ["pod-side", "pod-look"] {
+        for name in ["127.0.0.1", "web", "web.default"] {
+            assert_eq!(works(&host, machine, &fetch(name)), "pod\n");
+        }
+        works(&host, machine, "busybox ping -c 1 -W 5 198.18.0.1");
+    }
+    let failed = works(&host, "pod-look", "systemctl --failed --plain --no-legend");
+    assert_eq!(failed, "");
+    let published = format!("{}:8080/", host.address());
+    assert_eq!(host.outside(&fetch(&published)).stdout, b"pod\n");
+
+    // Nobody in it has power over it, and nobody else reaches it.
+    for change in [
+        "ip link set dev host0 down",
+        "ip address add 10.64.9.9/32 dev host0",
+    ] {
+        assert!(
+            !inside(&host, "pod-look", change).status.success(),
+            "{change}"
+        );
+    }
+    let own = host.exec_ok(["bbctl", "network", "show", "pod", "--json"]);
+    let own: Value = serde_json::from_str(&own).unwrap();
+    let interface = &own["tenants"][0]["networks"][0]["interfaces"][0];
+    let address = interface["address"].as_str().unwrap();
+    assert!(!inside(&host, "blog-look", &fetch(address)).status.success());
+    let blog = self::address(&host, "blog", "web");
+    assert!(!inside(&host, "pod-look", &fetch(&blog)).status.success());
+    host.exec_ok(["systemd-analyze", "verify", "netns-tenant@pod.service"]);
+
+    // One starts anew and the others stay; another subnet is another interface for all.
+    let started = |unit: &str| {
+        let unit = format!("systemd-nspawn@{unit}.service");
+        host.exec_ok(["systemctl", "show", "-P", "InvocationID", &unit])
+    };
+    let side = started("pod-side");
+    host.exec_ok(["systemctl", "restart", "systemd-nspawn@pod-web.service"]);
+    wait_healthy(&host, "pod");
+    assert_eq!(started("pod-side"), side);
+    assert_eq!(works(&host, "pod-side", &fetch("127.0.0.1")), "pod\n");
+    let moved = POD.replace("mode: netns", "mode: netns, subnet: 10.64.77.0/24");
+    tenant.write("network/topology.yaml", &moved);
+    host.push_ok("pod", tenant.path());
+    wait_healthy(&host, "pod");
+    assert_ne!(started("pod-side"), side);
+    assert_eq!(host.outside(&fetch(&published)).stdout, b"pod\n");
+    assert!(works(&host, "pod-side", "ip -o address show dev host0").contains("10.64.77.10/32"));
+
+    // A namespace that somebody deleted is made again, with all who were in it.
+    host.sh("ip link delete dev ns-pod");
+    host.exec_ok(["bbctl", "sync", "--repair"]);
+    wait_healthy(&host, "pod");
+    assert_eq!(host.outside(&fetch(&published)).stdout, b"pod\n");
+    leaves_nothing(&host, &before);
+}
+
+/// A published server in a namespace.
+const POD: &str = "networks:
+  default: { mode: netns, nat: true }
+publish:
+  - { port: 8080, to: web, toPort: 80 }
+";

@@ -2,8 +2,9 @@
 
 use super::table::{Cell, Table, pairs};
 use crate::ui::{Style, Ui};
+use bitbuilder_core::model::Name;
 use bitbuilder_core::report::escape;
-use bitbuilder_core::trace::{Action, Counted, Place, Step, Trace, Transport, Verdict};
+use bitbuilder_core::trace::{Action, Counted, Machine, Place, Step, Trace, Transport, Verdict};
 use bitbuilder_host::observe::network::{NetworkView, TenantNetworks};
 
 /// Everything of each tenant.
@@ -85,17 +86,13 @@ fn network(ui: &Ui, network: &NetworkView) -> String {
     let gateway = network
         .gateway
         .map(|address| format!(", the host is {address}"));
-    let mut lines = vec![
-        ("Network", Cell::new(network.name.as_str(), Style::Bold)),
-        ("  Link", Cell::plain(&network.link)),
-        (
-            "  IPv4",
-            Cell::plain(format!("{}{}", network.subnet, gateway.unwrap_or_default())),
-        ),
-    ];
+    let mut lines = vec![("Network", Cell::new(network.name.as_str(), Style::Bold))];
     let mut add = |name, value: Option<String>| {
         lines.extend(value.map(|value| (name, Cell::plain(value))));
     };
+    let gateway = gateway.unwrap_or_default();
+    add("  Link", network.link.clone());
+    add("  IPv4", Some(format!("{}{gateway}", network.subnet)));
     add("  IPv6", network.ipv6.map(|prefix| format!("{prefix}/64")));
     add("  Mode", network.mode.map(|mode| mode.to_string()));
     let nat = |nat| if nat { "by the host's address" } else { "none" };
@@ -199,11 +196,18 @@ fn place(place: &Place) -> String {
         Place::Machine(machine) => format!(
             "{}/{}, {} by {} in network {} ({})",
             machine.tenant,
-            machine.workload,
+            names(machine),
             machine.address,
             machine.link,
             machine.network,
             machine.bridge
         ),
     }
+}
+
+/// The workload, and those with which it shares the interface.
+fn names(machine: &Machine) -> String {
+    let names = [&machine.workload].into_iter().chain(&machine.shared_with);
+    let names: Vec<&str> = names.map(Name::as_str).collect();
+    names.join("+")
 }

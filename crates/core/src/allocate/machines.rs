@@ -21,6 +21,7 @@ pub(super) fn assign(
     findings: &mut Vec<Finding>,
 ) {
     name_machines(allocation, tenant, taken);
+    drop_shared(allocation);
     let mut pass = Pass::new(allocation, tenant, taken, findings);
     for (workload, attachment) in attachments(tenant) {
         pass.claim_written(workload, attachment);
@@ -61,6 +62,19 @@ fn name_machines(allocation: &mut TenantAllocation, tenant: &DesiredTenant, take
                 interfaces,
             },
         );
+    }
+}
+
+/// In a namespace nobody has an interface of its own, also who had one when the network was of another mode.
+fn drop_shared(allocation: &mut TenantAllocation) {
+    let networks = &allocation.networks;
+    let shared = |name: &Name| {
+        networks
+            .get(name)
+            .is_some_and(|network| network.namespace.is_some())
+    };
+    for machine in allocation.machines.values_mut() {
+        machine.interfaces.retain(|name, _| !shared(name));
     }
 }
 
@@ -122,6 +136,12 @@ impl<'a> Pass<'a> {
         }
     }
 
+    /// A network in which each workload has an interface of its own.
+    fn network(&self, name: &Name) -> Option<NetworkAllocation> {
+        let network = self.allocation.networks.get(name)?;
+        network.namespace.is_none().then(|| network.clone())
+    }
+
     fn refuse(&mut self, attachment: &Attachment, rule: &str, message: String, help: &str) {
         let finding = Finding::error(attachment.origin.clone(), rule, message);
         self.findings.push(finding.help(help));
@@ -130,11 +150,10 @@ impl<'a> Pass<'a> {
     /// Reserves a written address and MAC before anything is chosen.
     fn claim_written(&mut self, workload: &DesiredWorkload, attachment: &Attachment) {
         let key = (workload.name.clone(), attachment.network.clone());
-        let Some(network) = self.allocation.networks.get(&key.1) else {
+        let Some(network) = self.network(&key.1) else {
             return;
         };
         if let Some(address) = attachment.address {
-            let network = network.clone();
             self.claim_address(&key, address, &network, attachment);
         }
         if let Some(mac) = &attachment.mac {
@@ -209,6 +228,10 @@ impl<'a> Pass<'a> {
             let help = "write one whose first octet is even, or leave it out";
             return self.refuse(attachment, "mac-invalid", message, help);
         }
+        if self.allocation.shared().any(|one| one.mac == mac) {
+            let message = format!("MAC address {mac} is that of the tenant's network namespace");
+            return self.refuse(attachment, "mac-taken", message, ANOTHER_MAC);
+        }
         if self.taken.macs.contains(mac) {
             let message = format!("MAC address {mac} is used by another tenant of this host");
             return self.refuse(attachment, "mac-taken", message, ANOTHER_MAC);
@@ -243,10 +266,9 @@ impl<'a> Pass<'a> {
     /// Records the interface of `attachment`: what was claimed, what it has, what is free.
     fn complete(&mut self, workload: &DesiredWorkload, attachment: &Attachment, first: bool) {
         let key = (workload.name.clone(), attachment.network.clone());
-        let Some(network) = self.allocation.networks.get(&key.1) else {
+        let Some(network) = self.network(&key.1) else {
             return;
         };
-        let network = network.clone();
         let own = self
             .allocation
             .machines
@@ -288,7 +310,10 @@ impl<'a> Pass<'a> {
         if let Some(own) = own {
             return own.mac.clone();
         }
-        let free = |mac: &str| !self.taken.macs.contains(mac) && !self.macs.contains_key(mac);
+        let shared = |mac: &str| self.allocation.shared().any(|one| one.mac == mac);
+        let free = |mac: &str| {
+            !self.taken.macs.contains(mac) && !self.macs.contains_key(mac) && !shared(mac)
+        };
         names::mac(&self.tenant.id, &key.0, &key.1, free)
     }
 
@@ -310,12 +335,7 @@ impl<'a> Pass<'a> {
             return Some(own.address);
         }
         let hosts = usable(network.subnet);
-        let first = u32::from(network.subnet.address) + FIRST_ADDRESS;
-        let start = if hosts.contains(&first) {
-            first
-        } else {
-            hosts.start
-        };
+        let start = u32::from(first(network.subnet));
         let cursor = *self.cursors.get(&key.1).unwrap_or(&start);
         let address = (cursor..hosts.end).find(|address| {
             let address = Ipv4Addr::from(*address);
@@ -327,6 +347,17 @@ impl<'a> Pass<'a> {
             .insert((key.1.clone(), address), key.0.clone());
         Some(address)
     }
+}
+
+/// The first address that the host gives a machine.
+pub(super) fn first(subnet: Subnet4) -> Ipv4Addr {
+    let hosts = usable(subnet);
+    let first = u32::from(subnet.address) + FIRST_ADDRESS;
+    Ipv4Addr::from(if hosts.contains(&first) {
+        first
+    } else {
+        hosts.start
+    })
 }
 
 /// Whether a machine may have `address`: nobody who forwards packets has it.

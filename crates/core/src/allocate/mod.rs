@@ -4,6 +4,7 @@ mod assign;
 mod lifecycle;
 mod machines;
 pub(crate) mod names;
+mod namespace;
 mod networks;
 mod partners;
 mod taken;
@@ -78,6 +79,28 @@ fn is_zero(number: &u64) -> bool {
 }
 
 impl TenantAllocation {
+    /// Interfaces of `workload` by network, those included that it shares with others.
+    pub fn interfaces_of(
+        &self,
+        workload: &Name,
+    ) -> impl Iterator<Item = (&Name, &InterfaceAllocation)> {
+        let own = self.machines.get(workload).into_iter();
+        let own = own.flat_map(|machine| &machine.interfaces);
+        let shared = self.networks.iter().filter_map(move |(name, network)| {
+            let namespace = network.namespace.as_ref()?;
+            let member = namespace.members.contains(workload);
+            member.then_some((name, &namespace.interface))
+        });
+        own.chain(shared)
+    }
+
+    /// The interfaces that workloads share.
+    pub fn shared(&self) -> impl Iterator<Item = &InterfaceAllocation> {
+        let networks = self.networks.values();
+        let namespaces = networks.filter_map(|network| network.namespace.as_ref());
+        namespaces.map(|namespace| &namespace.interface)
+    }
+
     /// The tenant is registered (again); whether it was removed.
     pub fn restore(&mut self) -> bool {
         self.kept = 0;
@@ -118,6 +141,20 @@ pub struct NetworkAllocation {
     /// The routing domain that it is in, when it is not the host's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vrf: Option<Vrf>,
+    /// The network namespace that its workloads share.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<Namespace>,
+}
+
+/// What a network namespace has: one interface for all who are in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Namespace {
+    /// Its interface.
+    #[serde(flatten)]
+    pub interface: InterfaceAllocation,
+    /// The workloads in it.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub members: BTreeSet<Name>,
 }
 
 impl NetworkAllocation {
@@ -153,7 +190,9 @@ impl NetworkAllocation {
     pub fn links(&self) -> impl Iterator<Item = &str> {
         let uplink = self.uplink.as_ref().map(Uplink::link);
         let vrf = self.vrf.as_ref().map(|vrf| vrf.link.as_str());
-        [Some(self.link.as_str()), uplink, vrf]
+        let namespace = self.namespace.as_ref().map(|one| &one.interface);
+        let namespace = namespace.map(|interface| interface.link.as_str());
+        [Some(self.link.as_str()), uplink, vrf, namespace]
             .into_iter()
             .flatten()
     }

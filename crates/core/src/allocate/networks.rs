@@ -1,7 +1,7 @@
 //! Links and subnets of a tenant's networks.
 
 use super::taken::{Taken, upper_half};
-use super::{NetworkAllocation, TenantAllocation, Uplink, names, tunnel, uplink};
+use super::{NetworkAllocation, TenantAllocation, Uplink, names, namespace, tunnel, uplink};
 use crate::desired::DesiredTenant;
 use crate::finding::Finding;
 use crate::model::{Auto, Name, Network, NetworkMode, Pools, Subnet4};
@@ -29,7 +29,7 @@ pub(super) fn assign(
         .iter()
         .partition(|network| matches!(network.subnet, Auto::Value(_)));
     for network in written.into_iter().chain(chosen) {
-        match network_allocation(allocation, &tenant.id, network, pools, taken) {
+        match network_allocation(allocation, tenant, network, pools, taken) {
             Ok(made) => {
                 allocation.networks.insert(network.name.clone(), made);
             }
@@ -62,7 +62,7 @@ fn free_uplinks(allocation: &mut TenantAllocation, tenant: &DesiredTenant) {
 
 fn network_allocation(
     allocation: &TenantAllocation,
-    tenant: &Name,
+    tenant: &DesiredTenant,
     network: &Network,
     pools: &Pools,
     taken: &Taken<'_>,
@@ -102,14 +102,15 @@ fn network_allocation(
     let link = own.map_or_else(
         || {
             let free = |name: &str| !taken.links.contains(name) && !others.links.contains(name);
-            names::bridge(tenant, &network.name, network.bridge.as_deref(), free)
+            names::bridge(&tenant.id, &network.name, network.bridge.as_deref(), free)
         },
         |own| own.link.clone(),
     );
     Ok(NetworkAllocation {
-        uplink: uplink::uplink(network, tenant, own, pools, taken, allocation)?,
-        vrf: uplink::vrf(network, tenant, own, taken, allocation),
-        private: network.mode == NetworkMode::Private,
+        uplink: uplink::uplink(network, &tenant.id, own, pools, taken, allocation)?,
+        vrf: uplink::vrf(network, &tenant.id, own, taken, allocation),
+        namespace: namespace::namespace(network, tenant, subnet, taken, allocation),
+        private: matches!(network.mode, NetworkMode::Private | NetworkMode::Netns),
         link,
         subnet,
         ipv6,

@@ -73,6 +73,8 @@ impl<'a> Taken<'a> {
                 self.ipv6.0.extend(ipv6);
             }
         }
+        let shared = allocation.shared().map(|one| one.mac.as_str());
+        self.macs.0.extend(shared);
         for machine in allocation.machines.values() {
             self.machines.0.push(&machine.machine);
             for interface in machine.interfaces.values() {

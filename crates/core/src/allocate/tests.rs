@@ -439,3 +439,50 @@ fn two_routing_domains_may_have_the_same_addresses_and_no_other_networks() {
     let three = allocate(&two, &tenant("three", &["web"]), &pools()).unwrap();
     assert_eq!(crate::lint::host(&three), []);
 }
+
+#[test]
+fn a_namespace_has_one_interface_for_all() {
+    let mut shop = tenant("shop", &["db", "web"]);
+    let before = allocate(&Allocations::default(), &shop, &pools()).unwrap();
+    shop.networks[0].mode = NetworkMode::Netns;
+    let after = allocate(&before, &shop, &pools()).unwrap();
+    let own = &after.tenants[&name("shop")];
+    let network = &own.networks[&name("default")];
+    let namespace = network.namespace.as_ref().unwrap();
+    assert_eq!(namespace.interface.link, "ns-shop");
+    assert_eq!(namespace.interface.address.to_string(), "10.64.0.10");
+    assert_eq!(namespace.members, [name("db"), name("web")].into());
+    for workload in ["db", "web"].map(name) {
+        assert_eq!(own.machines[&workload].interfaces, [].into());
+        let interfaces: Vec<_> = own.interfaces_of(&workload).collect();
+        assert_eq!(interfaces, [(&name("default"), &namespace.interface)]);
+    }
+    // What it has stays, and nobody else gets it.
+    assert_eq!(allocate(&after, &shop, &pools()).unwrap(), after);
+    let mut other = tenant("other", &["web"]);
+    other.workloads[0].attachments[0].mac = Some(namespace.interface.mac.clone());
+    let refused = rules(allocate(&after, &other, &pools()));
+    assert_eq!(refused, ["containers/web/config.yaml:5:1 mac-taken"]);
+    // Back: everybody has an interface again.
+    shop.networks[0].mode = NetworkMode::IsolatedBridge;
+    let back = allocate(&after, &shop, &pools()).unwrap();
+    let own = &back.tenants[&name("shop")];
+    assert_eq!(own.shared().count(), 0);
+    assert_eq!(own.machines[&name("web")].interfaces.len(), 1);
+}
+
+#[test]
+fn an_interface_is_not_given_the_address_of_a_namespace() {
+    let mut shop = tenant("shop", &["db", "web"]);
+    let mut pod = network("pod");
+    pod.mode = NetworkMode::Netns;
+    shop.networks.push(pod);
+    shop.workloads[0].attachments = vec![attachment("pod")];
+    let host = host(&[&shop]);
+    let namespace = host.tenants[&name("shop")].shared().next().unwrap();
+    shop.workloads[1].attachments[0].mac = Some(namespace.mac.clone());
+    assert_eq!(
+        rules(allocate(&host, &shop, &pools())),
+        ["containers/web/config.yaml:5:1 mac-taken"]
+    );
+}

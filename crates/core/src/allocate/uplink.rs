@@ -191,7 +191,7 @@ fn free_vlan(
 }
 
 /// `<prefix>-<tenant>` for the default network, `<prefix>-<tenant>-<network>` for others, or a prefix and a hash.
-fn link(
+pub(super) fn link(
     prefix: &str,
     tenant: &Name,
     network: &Name,

@@ -95,7 +95,7 @@ fn shall_run(units: &Units<'_>, unit: &OwnedUnit) -> bool {
     let runs = |unit: &OwnedUnit| (units.activity)(&unit.name) == Activity::Up;
     match unit.kind {
         UnitKind::Slice => false,
-        UnitKind::Tenant => unit.autostart,
+        UnitKind::Tenant | UnitKind::Namespace => unit.autostart,
         UnitKind::Network => true,
         UnitKind::Workload => unit.autostart && !units.finished.contains(&unit.name),
         // They come and go with the workload.
@@ -111,9 +111,9 @@ fn shall_run(units: &Units<'_>, unit: &OwnedUnit) -> bool {
 }
 
 fn item(unit: &OwnedUnit, how: How, expected: &str, seen: &str) -> Item {
-    // A container does not notice that its root was mounted anew.
+    // A container does not notice that its root was mounted anew, or is not in a namespace that was made anew.
     let remedy = match (unit.kind, how) {
-        (UnitKind::Mount, How::Stopped | How::Failed) => Remedy::Restart {
+        (UnitKind::Mount | UnitKind::Namespace, How::Stopped | How::Failed) => Remedy::Restart {
             unit: unit.name.clone(),
         },
         _ => Remedy::Converge,

@@ -6,26 +6,35 @@ use super::tunnel::{is_network, is_size};
 use std::net::Ipv6Addr;
 
 pub(super) fn check(lint: &mut Lint<'_>) {
+    let expected = lint.expected;
     for (path, text) in lint.texts("links/") {
         let (workload, kind) = path["links/".len()..].split_once('.').unwrap_or_default();
-        let Some(machine) = lint.expected.machine(workload) else {
-            continue;
-        };
-        let known: fn(&Machine<'_>, &[&str]) -> bool = match kind {
-            "host" => outer,
-            "inside" => inner,
-            // Handed to networkd in the container, which is the container's own business.
-            _ => continue,
-        };
-        for line in text.split_terminator('\n') {
-            let words: Vec<&str> = line.split(' ').collect();
-            if !known(machine, &words) {
-                lint.refuse(
-                    path,
-                    "link-command",
-                    format!("`{line}` is not about the links of this workload"),
-                );
-            }
+        if let Some(machine) = expected.machine(workload) {
+            batch(lint, path, text, machine, kind);
+        }
+    }
+    for (path, text) in lint.texts("namespace/") {
+        if let Some(machine) = &expected.namespace {
+            batch(lint, path, text, machine, &path["namespace/".len()..]);
+        }
+    }
+}
+
+fn batch(lint: &mut Lint<'_>, path: &str, text: &str, machine: &Machine<'_>, kind: &str) {
+    let known: fn(&Machine<'_>, &[&str]) -> bool = match kind {
+        "host" => outer,
+        "inside" => inner,
+        // Handed to networkd in the container, which is the container's own business.
+        _ => return,
+    };
+    for line in text.split_terminator('\n') {
+        let words: Vec<&str> = line.split(' ').collect();
+        if !known(machine, &words) {
+            lint.refuse(
+                path,
+                "link-command",
+                format!("`{line}` is not about the links of this workload"),
+            );
         }
     }
 }
@@ -81,7 +90,7 @@ fn outer(machine: &Machine<'_>, words: &[&str]) -> bool {
     match rest {
         [peer, "address", mac] => *peer == own.peer && *mac == own.allocated.mac,
         [name, "address", mac, "netns", namespace] => {
-            is_inner(name) && *mac == own.allocated.mac && *namespace == machine.name
+            is_inner(name) && *mac == own.allocated.mac && *namespace == machine.namespace
         }
         _ => false,
     }

@@ -82,6 +82,10 @@ fn wants(lint: &Lint<'_>) -> BTreeMap<String, String> {
                     drop(lint.owns(&runs).then(|| links.insert(link, timer)));
                 }
             }
+            (UnitKind::Namespace, _) => {
+                let link = format!("{tenant}.wants/{}", unit.name);
+                links.insert(link, format!("{SHIPPED}/netns-tenant@.service"));
+            }
             _ => {}
         }
     }

@@ -62,14 +62,15 @@ pub(super) fn known(expected: &Expected<'_>, machine: &Machine<'_>) -> Vec<Line>
     let to = format!("{}/hosts/{workload}", expected.home());
     let outer = expected.current(&format!("links/{workload}.host"));
     let inner = expected.current(&format!("links/{workload}.inside"));
-    let namespace = format!("--net=/run/netns/{name}");
+    let own = machine.namespace.as_str();
+    let namespace = format!("--net=/run/netns/{own}");
     let mut lines = vec![
         line("-", &clean),
         line("", &["cp", "-T", &from, &to]),
-        line("-", &["ip", "netns", "delete", name]),
-        line("", &["ip", "netns", "add", name]),
+        line("-", &["ip", "netns", "delete", own]),
+        line("", &["ip", "netns", "add", own]),
         line("", &["ip", "-batch", &outer]),
-        line("", &["ip", "-netns", name, "-batch", &inner]),
+        line("", &["ip", "-netns", own, "-batch", &inner]),
         line("-", &["udevadm", "settle", "--timeout=10"]),
         line(
             "",
@@ -201,7 +202,9 @@ fn is_option(lint: &Lint<'_>, machine: &Machine<'_>, option: &str) -> bool {
         "--network-interface" => value.split_once(':').is_some_and(|(peer, inner)| {
             is_inner(inner) && machine.interfaces.iter().any(|own| own.peer == peer)
         }),
-        "--network-namespace-path" => value == format!("/run/netns/{}", machine.name),
+        "--network-namespace-path" => value
+            .strip_prefix("/run/netns/")
+            .is_some_and(|name| name == expected.shared(machine).unwrap_or(&machine.namespace)),
         "--bind" | "--bind-ro" => is_bind(lint, machine, name, value),
         "--load-credential" => is_credential(lint, machine, value),
         // Without a value nspawn would take that of its own environment.

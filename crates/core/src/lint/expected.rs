@@ -27,6 +27,8 @@ pub(super) struct Expected<'a> {
     pub(super) networks: Vec<&'a NetworkAllocation>,
     allocation: &'a TenantAllocation,
     pub(super) machines: Vec<Machine<'a>>,
+    /// The network namespace that workloads share, with its interface, as one more machine that no unit runs.
+    pub(super) namespace: Option<Machine<'a>>,
     /// Places in `machines`, by name of the workload.
     by_workload: BTreeMap<&'a str, usize>,
     /// Places in `machines` and what the unit is there, by unit; `None` for the service of a check.
@@ -39,6 +41,8 @@ pub(super) struct Expected<'a> {
 pub(super) struct Machine<'a> {
     pub(super) workload: &'a Name,
     pub(super) name: &'a str,
+    /// Name of its network namespace, if it has one.
+    pub(super) namespace: String,
     pub(super) interfaces: Vec<Interface<'a>>,
 }
 
@@ -60,12 +64,17 @@ impl<'a> Expected<'a> {
                 peer: format!("p{}", &sha256(allocated.link.as_bytes())[..14]),
             })
         };
+        let shared = allocation.networks.iter().find_map(|(name, network)| {
+            let allocated = &network.namespace.as_ref()?.interface;
+            Some((name, interface((name, allocated))?))
+        });
         let machines: Vec<Machine<'a>> = allocation
             .machines
             .iter()
             .map(|(workload, machine)| Machine {
                 workload,
                 name: &machine.machine,
+                namespace: format!("machine-{}", machine.machine),
                 interfaces: machine.interfaces.iter().filter_map(interface).collect(),
             })
             .collect();
@@ -97,6 +106,12 @@ impl<'a> Expected<'a> {
                 .collect(),
             by_unit: units(&machines),
             mounts: format!("{}-", escape_path(&format!("/var/lib/tenants/{id}"))),
+            namespace: shared.map(|(network, interface)| Machine {
+                workload: network,
+                name: "",
+                namespace: format!("tenant-{id}"),
+                interfaces: vec![interface],
+            }),
             machines,
         }
     }
@@ -121,9 +136,32 @@ impl<'a> Expected<'a> {
         format!("tenant-network@{}.service", self.id)
     }
 
+    pub(super) fn namespace_unit(&self) -> String {
+        format!("netns-tenant@{}.service", self.id)
+    }
+
     /// The workload of this name.
     pub(super) fn machine(&self, workload: &str) -> Option<&Machine<'a>> {
         self.machines.get(*self.by_workload.get(workload)?)
+    }
+
+    /// The interfaces of `machine`, also one that it shares.
+    pub(super) fn interfaces_of(
+        &self,
+        machine: &Machine<'_>,
+    ) -> impl Iterator<Item = &'a InterfaceAllocation> {
+        let interfaces = self.allocation.interfaces_of(machine.workload);
+        interfaces.map(|(_, interface)| interface)
+    }
+
+    /// The network namespace that `machine` shares with others, if it does.
+    pub(super) fn shared(&self, machine: &Machine<'_>) -> Option<&str> {
+        let namespace = self.namespace.as_ref()?;
+        let networks = self.networks.iter();
+        let mut namespaces = networks.filter_map(|network| network.namespace.as_ref());
+        namespaces
+            .any(|one| one.members.contains(machine.workload))
+            .then_some(&namespace.namespace)
     }
 
     /// The workload that `unit` runs or checks.
@@ -143,6 +181,7 @@ impl<'a> Expected<'a> {
             (self.slice(), UnitKind::Slice),
             (self.tenant(), UnitKind::Tenant),
             (self.network(), UnitKind::Network),
+            (self.namespace_unit(), UnitKind::Namespace),
         ];
         own.into_iter()
             .find(|(name, _)| name == unit)
@@ -189,7 +228,8 @@ impl<'a> Expected<'a> {
     }
 
     pub(super) fn interfaces(&self) -> impl Iterator<Item = &Interface<'a>> {
-        self.machines.iter().flat_map(|machine| &machine.interfaces)
+        let machines = self.machines.iter().chain(&self.namespace);
+        machines.flat_map(|machine| &machine.interfaces)
     }
 
     /// Roots of containers by digest.

@@ -25,8 +25,8 @@ pub(super) fn check(lint: &mut Lint<'_>) {
             continue;
         };
         let own = |address: Ipv4Addr| {
-            let mut interfaces = machine.interfaces.iter();
-            interfaces.any(|interface| interface.allocated.address == address)
+            let mut interfaces = lint.expected.interfaces_of(machine);
+            interfaces.any(|interface| interface.address == address)
         };
         let script = format!("health/{workload}.sh");
         let scripted = check

@@ -75,6 +75,10 @@ impl<'a> Seen<'a> {
                 }
             }
         }
+        for interface in tenant.shared() {
+            self.take("MAC address", &interface.mac, id);
+            self.take("address", interface.address, id);
+        }
         for machine in tenant.machines.values() {
             self.take("machine", &machine.machine, id);
             for (network, interface) in &machine.interfaces {

@@ -119,6 +119,7 @@ fn mode(expected: &Expected<'_>, path: &str) -> Option<u32> {
         "nftables" => rest == "ruleset.json",
         "uplinks" => expected.uplink(rest).is_some(),
         "hosts" => workload(rest),
+        "namespace" => expected.namespace.is_some() && matches!(rest, "host" | "inside"),
         "links" => rest.split_once('.').is_some_and(|(name, kind)| {
             workload(name) && (matches!(kind, "host" | "inside") || is_inner(kind))
         }),
@@ -165,9 +166,10 @@ fn is_unit_file(expected: &Expected<'_>, rest: &str) -> bool {
             Some(UnitKind::Workload),
             "50-bitbuilder.conf" | "60-limits.conf" | "65-restart.conf" | "70-dependencies.conf",
         ) => true,
-        (Some(UnitKind::Tenant | UnitKind::Network | UnitKind::Health), "50-bitbuilder.conf") => {
-            true
-        }
+        (
+            Some(UnitKind::Tenant | UnitKind::Network | UnitKind::Namespace | UnitKind::Health),
+            "50-bitbuilder.conf",
+        ) => true,
         (None, "50-bitbuilder.conf") => is_check(expected, unit),
         _ => false,
     }
@@ -228,8 +230,9 @@ fn units(lint: &mut Lint<'_>) {
             );
         }
         for required in &unit.requires {
+            let kind = lint.expected.kind(required);
             let known =
-                lint.expected.kind(required) == Some(UnitKind::Mount) && lint.owns(required);
+                matches!(kind, Some(UnitKind::Mount | UnitKind::Namespace)) && lint.owns(required);
             if !known {
                 whole(
                     lint,
@@ -365,29 +368,20 @@ fn allocation(lint: &mut Lint<'_>) {
     let mut links: BTreeSet<&str> = BTreeSet::new();
     let mut addresses = BTreeSet::new();
     let mut macs = BTreeSet::new();
-    for network in &expected.networks {
-        for link in network.links() {
-            if !links.insert(link) || link.len() > super::host::LINK_MAX {
-                whole(
-                    lint,
-                    "link-name",
-                    format!("link `{link}` is there twice or longer than 15 bytes"),
-                );
-            }
+    let networks = expected.networks.iter();
+    let machines = expected.machines.iter().flat_map(|one| &one.interfaces);
+    let machines = machines.map(|interface| interface.allocated.link.as_str());
+    for link in networks.flat_map(|network| network.links()).chain(machines) {
+        if !links.insert(link) || link.len() > super::host::LINK_MAX {
+            whole(
+                lint,
+                "link-name",
+                format!("link `{link}` is there twice or longer than 15 bytes"),
+            );
         }
     }
     for interface in expected.interfaces() {
         let allocated = interface.allocated;
-        if !links.insert(&allocated.link) || allocated.link.len() > super::host::LINK_MAX {
-            whole(
-                lint,
-                "link-name",
-                format!(
-                    "link `{}` is there twice or longer than 15 bytes",
-                    allocated.link
-                ),
-            );
-        }
         if !macs.insert(&allocated.mac) {
             whole(
                 lint,

@@ -16,6 +16,7 @@ pub(super) fn check(lint: &mut Lint<'_>) {
             .unwrap_or((&path["system/".len()..], ""));
         match (lint.expected.kind(unit), lint.expected.machine_of(unit)) {
             (Some(UnitKind::Slice), _) => slice(lint, path, &settings),
+            (Some(UnitKind::Namespace), _) => namespace(lint, path, &settings),
             (Some(UnitKind::Tenant | UnitKind::Network), _) => {
                 each(lint, path, &settings, |_, s| {
                     s.key == "LogExtraFields" && is_log(s.value)
@@ -194,6 +195,18 @@ fn slice(lint: &mut Lint<'_>, path: &str, settings: &[Assignment<'_>]) {
     }
 }
 
+fn namespace(lint: &mut Lint<'_>, path: &str, settings: &[Assignment<'_>]) {
+    each(lint, path, settings, |lint, s| match (s.section, s.key) {
+        ("Service", "LogExtraFields") => is_log(s.value),
+        ("Service", "ExecStartPre" | "ExecStopPost") => {
+            let own = lint.expected.namespace.iter();
+            let mut own = own.flat_map(|namespace| &namespace.interfaces);
+            own.any(|own| s.value == format!("-ip link delete dev {}", own.allocated.link))
+        }
+        _ => false,
+    });
+}
+
 fn timer(lint: &mut Lint<'_>, path: &str, settings: &[Assignment<'_>], machine: &Machine<'_>) {
     let units = [machine.container(), machine.vm()];
     let unit = units.into_iter().find(|unit| lint.owns(unit));
@@ -249,10 +262,13 @@ fn workload(lint: &mut Lint<'_>, path: &str, settings: &[Assignment<'_>], machin
     let expected: &Expected<'_> = lint.expected;
     let known = command::known(expected, machine);
     let root = machine.root_unit(expected);
+    let namespace = expected.shared(machine).map(|_| expected.namespace_unit());
     each(lint, path, settings, |lint, s| match (s.section, s.key) {
         ("Unit", "PartOf") => s.value == expected.tenant(),
         ("Unit", "Requires" | "After") => {
-            s.value == expected.network() || s.value == root && lint.owns(&root)
+            let own = [Some(&root), namespace.as_ref()].into_iter().flatten();
+            s.value == expected.network()
+                || own.into_iter().any(|own| s.value == *own && lint.owns(own))
         }
         ("Unit", "StartLimitIntervalSec") => s.value == "0",
         ("Service", "Slice") => s.value == expected.slice(),
@@ -266,9 +282,13 @@ fn workload(lint: &mut Lint<'_>, path: &str, settings: &[Assignment<'_>], machin
     });
     exactly(lint, path, settings, "PartOf", &expected.tenant());
     exactly(lint, path, settings, "Slice", &expected.slice());
-    for key in ["Requires", "After"] {
-        let has = settings.iter().any(|s| s.key == key && s.value == root);
-        lint.require(has, path, "setting", format!("`{key}={root}` is missing"));
+    for (key, unit) in ["Requires", "After"]
+        .into_iter()
+        .flat_map(|key| [Some(&root), namespace.as_ref()].map(|unit| (key, unit)))
+    {
+        let Some(unit) = unit else { continue };
+        let has = settings.iter().any(|s| s.key == key && s.value == *unit);
+        lint.require(has, path, "setting", format!("`{key}={unit}` is missing"));
     }
     let lines: Vec<&str> = settings
         .iter()

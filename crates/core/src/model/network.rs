@@ -40,17 +40,10 @@ pub enum NetworkMode {
     Vlan,
     /// A routing domain of its own.
     Vrf,
-    /// A network namespace.
+    /// A network namespace that workloads share.
     Netns,
     /// No network.
     None,
-}
-
-impl NetworkMode {
-    /// Whether hosts can carry networks of this mode.
-    pub fn is_carried(self) -> bool {
-        !matches!(self, Self::Netns | Self::None)
-    }
 }
 
 impl fmt::Display for NetworkMode {

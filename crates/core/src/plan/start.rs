@@ -139,7 +139,8 @@ fn starts(
         .into_iter()
         .flat_map(of)
         .find_map(|unit| Some((unit.name.clone(), idle(input, unit)?)));
-    let workloads: Vec<(String, Cause)> = of(UnitKind::Workload)
+    let workloads: Vec<(String, Cause)> = of(UnitKind::Namespace)
+        .chain(of(UnitKind::Workload))
         .filter_map(|unit| Some((unit.name.clone(), workload(input, files, unit, stops)?)))
         .collect();
     let timers: Vec<(String, Cause)> = of(UnitKind::Health)

@@ -131,7 +131,7 @@ fn cause(input: &Input<'_>, files: &[Differing<'_>], unit: &str) -> Option<Cause
         (None, Some(owned)) => {
             let restarts = matches!(
                 owned.kind,
-                UnitKind::Workload | UnitKind::Mount | UnitKind::Health
+                UnitKind::Namespace | UnitKind::Workload | UnitKind::Mount | UnitKind::Health
             );
             let what = "it runs without a generation that is known";
             restarts.then(|| Cause::plain(class_of(unit), what))
@@ -140,6 +140,7 @@ fn cause(input: &Input<'_>, files: &[Differing<'_>], unit: &str) -> Option<Cause
         (None, None) => {
             let left = unit.ends_with(".mount")
                 || unit.ends_with(".timer")
+                || unit.starts_with("netns-tenant@")
                 || unit.starts_with("systemd-nspawn@")
                 || unit.starts_with("systemd-vmspawn@");
             let what = "left over from an earlier generation";
@@ -199,7 +200,10 @@ fn deepen(owned: &[&OwnedUnit], stops: &mut Stops) {
         let (Some(cause), Some(below)) = (stops.get_mut(&unit.name), below) else {
             continue;
         };
-        if cause.class < below.class && below.what != cause.what && cause.what != "removed" {
+        // What goes for good was left behind by the workload's own change.
+        let goes = below.class == UpdateClass::Destroy;
+        if cause.class < below.class && !goes && below.what != cause.what && cause.what != "removed"
+        {
             cause.class = below.class;
             cause.what = format!(
                 "{}, {}",

@@ -11,6 +11,7 @@ pub(super) fn nouns(input: &Input<'_>, file: &Differing<'_>) -> BTreeSet<String>
     let name = rest.rsplit('/').next().unwrap_or(rest);
     let known = match directory {
         "links" | "network" | "nftables" | "uplinks" => Some("network".to_owned()),
+        "namespace" => Some("network namespace".to_owned()),
         "hosts" => Some("names".to_owned()),
         "credentials" => Some(format!("credential {name}")),
         "mounts" => mount(input, file),

@@ -64,6 +64,12 @@ fn wants(scene: &Scene<'_>, links: &mut BTreeMap<String, String>) {
             );
         }
     }
+    if scene.tenant.enabled && scene.namespace.is_some() {
+        links.insert(
+            format!("{tenant}.wants/{}", names::namespace_unit(&scene.tenant.id)),
+            format!("{SHIPPED}/netns-tenant@.service"),
+        );
+    }
     if scene.tenant.enabled {
         links.insert(
             format!("multi-user.target.wants/{tenant}"),

@@ -39,10 +39,10 @@ fn commands(scene: &Scene<'_>, workload: &Placed<'_>, file: &mut UnitFile) {
 }
 
 fn link(scene: &Scene<'_>, workload: &Placed<'_>, file: &mut UnitFile) {
-    if workload.ports.is_empty() {
+    if workload.ports.is_empty() || workload.shares {
         return;
     }
-    let machine = workload.machine;
+    let own = names::own_namespace(workload.machine);
     let path = |batch: String| names::current(&scene.tenant.id, &batch);
     let outer = path(links::host_batch(workload));
     match workload.desired.init {
@@ -53,13 +53,13 @@ fn link(scene: &Scene<'_>, workload: &Placed<'_>, file: &mut UnitFile) {
         }
         Init::Command(_) => {
             let inner = path(links::inside_batch(workload));
-            let namespace = format!("--net=/run/netns/{machine}");
-            file.command("ExecStartPre", "", &["ip", "netns", "add", machine])
+            let namespace = format!("--net=/run/netns/{own}");
+            file.command("ExecStartPre", "", &["ip", "netns", "add", &own])
                 .command("ExecStartPre", "", &["ip", "-batch", &outer])
                 .command(
                     "ExecStartPre",
                     "",
-                    &["ip", "-netns", machine, "-batch", &inner],
+                    &["ip", "-netns", &own, "-batch", &inner],
                 )
                 // The namespace is the host's, so root inside is nobody special there.
                 .command(
@@ -80,10 +80,14 @@ fn link(scene: &Scene<'_>, workload: &Placed<'_>, file: &mut UnitFile) {
 
 /// Takes the links away. A namespace that goes takes them too, but only after a while.
 fn unlink(workload: &Placed<'_>, file: &mut UnitFile, key: &str) {
+    if workload.shares {
+        return;
+    }
     for port in &workload.ports {
         file.command(key, "-", &["ip", "link", "delete", "dev", port.link]);
     }
     if !workload.ports.is_empty() && matches!(workload.desired.init, Init::Command(_)) {
-        file.command(key, "-", &["ip", "netns", "delete", workload.machine]);
+        let own = names::own_namespace(workload.machine);
+        file.command(key, "-", &["ip", "netns", "delete", &own]);
     }
 }

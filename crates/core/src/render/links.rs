@@ -3,7 +3,7 @@
 //! Booted containers get their inner ends by nspawn and ask the bridge's DHCP server. Commands bring no client, so
 //! they enter a network namespace that is configured already, and over which they have no rights.
 
-use super::names::TENANT_LINK_GROUP;
+use super::names::{self, TENANT_LINK_GROUP};
 use super::scene::{Bridge, Placed, Port, Scene};
 use super::set::{Set, Source};
 use crate::model::Init;
@@ -60,6 +60,9 @@ pub(super) fn render(scene: &Scene<'_>, workload: &Placed<'_>, set: &mut Set) {
     if workload.ports.is_empty() {
         return;
     }
+    if workload.shares {
+        return shared(scene, workload, set);
+    }
     let source = Source::restart(&workload.desired.origin, &workload.unit);
     if workload.desired.machine().is_some() {
         let taps = taps(scene, workload);
@@ -80,9 +83,13 @@ pub(super) fn render(scene: &Scene<'_>, workload: &Placed<'_>, set: &mut Set) {
             }
         }
         Init::Command(_) => {
-            let outer = command(scene, workload);
+            let outer = into_namespace(
+                scene,
+                &workload.ports,
+                &names::own_namespace(workload.machine),
+            );
             set.add(host_batch(workload), outer.into_bytes(), 0o644, source);
-            let inner = namespace(scene, workload);
+            let inner = inside(scene, &workload.ports);
             set.add(inside_batch(workload), inner.into_bytes(), 0o644, source);
         }
     }
@@ -120,20 +127,33 @@ fn taps(scene: &Scene<'_>, workload: &Placed<'_>) -> String {
     })
 }
 
-fn command(scene: &Scene<'_>, workload: &Placed<'_>) -> String {
-    workload
-        .ports
-        .iter()
-        .fold(String::new(), |mut batch, port| {
-            let mtu = mtu(scene, port);
-            let _ = writeln!(
-                batch,
-                "link add name {}{mtu} type veth peer name {} address {}{mtu} netns {}",
-                port.link, port.name, port.mac, workload.machine
-            );
-            attach(&mut batch, scene, port);
-            batch
-        })
+/// Nothing in the container sets up an interface that is not its own.
+fn shared(scene: &Scene<'_>, workload: &Placed<'_>, set: &mut Set) {
+    if workload.desired.init != Init::Boot {
+        return;
+    }
+    let source = Source::restart(&workload.desired.origin, &workload.unit);
+    for (port, path) in configured(scene, workload) {
+        let mut file = set.unit_file(&workload.desired.origin, "Match");
+        file.verbatim("Name", &port.name)
+            .section("Link")
+            .verbatim("Unmanaged", "yes");
+        set.add_unit_file(path, &file, source);
+    }
+}
+
+/// Batch that makes links whose inner ends are in a namespace that is there already.
+pub(super) fn into_namespace(scene: &Scene<'_>, ports: &[Port<'_>], namespace: &str) -> String {
+    ports.iter().fold(String::new(), |mut batch, port| {
+        let mtu = mtu(scene, port);
+        let _ = writeln!(
+            batch,
+            "link add name {}{mtu} type veth peer name {} address {}{mtu} netns {}",
+            port.link, port.name, port.mac, namespace
+        );
+        attach(&mut batch, scene, port);
+        batch
+    })
 }
 
 /// The host's end of a link of its own: the same router on each of them, and a route to the one machine behind it.
@@ -199,9 +219,10 @@ fn attach(batch: &mut String, scene: &Scene<'_>, port: &Port<'_>) {
     );
 }
 
-fn namespace(scene: &Scene<'_>, workload: &Placed<'_>) -> String {
+/// Batch that configures the inner ends.
+pub(super) fn inside(scene: &Scene<'_>, ports: &[Port<'_>]) -> String {
     let mut batch = String::from("link set dev lo up\n");
-    for (index, port) in workload.ports.iter().enumerate() {
+    for (index, port) in ports.iter().enumerate() {
         let bridge = &scene.bridges[port.bridge];
         if bridge.allocated.private {
             alone(&mut batch, bridge, port, index == 0);

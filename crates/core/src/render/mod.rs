@@ -14,6 +14,7 @@ mod links;
 mod machine;
 mod mounts;
 mod names;
+mod namespace;
 mod network;
 mod nspawn;
 mod ruleset;
@@ -53,6 +54,7 @@ pub fn render(
     tenant::render(&scene, &mut set);
     network::render(&scene, &mut set);
     uplink::render(&scene, &mut set);
+    namespace::render(&scene, &mut set);
     ruleset::render(&scene, &mut set);
     mounts::render(&scene, &mut set);
     for workload in &scene.workloads {

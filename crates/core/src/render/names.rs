@@ -31,6 +31,21 @@ pub(super) fn network(tenant: &Name) -> String {
     format!("tenant-network@{tenant}.service")
 }
 
+/// `netns-tenant@<id>.service`.
+pub(super) fn namespace_unit(tenant: &Name) -> String {
+    format!("netns-tenant@{tenant}.service")
+}
+
+/// The network namespace that workloads of the tenant share, in `/run/netns/`.
+pub(super) fn namespace(tenant: &Name) -> String {
+    format!("tenant-{tenant}")
+}
+
+/// The network namespace of one command: never called as one of [`namespace`].
+pub(super) fn own_namespace(machine: &str) -> String {
+    format!("machine-{machine}")
+}
+
 /// The unit that runs a container.
 pub(super) fn container(machine: &str) -> String {
     format!("systemd-nspawn@{machine}.service")

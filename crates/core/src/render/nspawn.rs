@@ -58,25 +58,24 @@ fn confinement(scene: &Scene<'_>, workload: &Placed<'_>) -> Vec<String> {
 
 /// Whether it runs in a network namespace that was made for it before.
 pub(super) fn joins_namespace(workload: &Placed<'_>) -> bool {
-    !workload.ports.is_empty() && matches!(workload.desired.init, Init::Command(_))
+    let command = matches!(workload.desired.init, Init::Command(_));
+    !workload.ports.is_empty() && (workload.shares || command)
 }
 
 fn network(scene: &Scene<'_>, workload: &Placed<'_>) -> Vec<String> {
     let mut options = Vec::new();
-    match workload.desired.init {
-        _ if workload.ports.is_empty() => options.push("--private-network".to_owned()),
-        Init::Boot => options.extend(
-            workload
-                .ports
-                .iter()
-                .map(|port| format!("--network-interface={}:{}", port.peer, port.name)),
-        ),
-        Init::Command(_) => {
-            options.push(format!(
-                "--network-namespace-path=/run/netns/{}",
-                workload.machine
-            ));
-        }
+    if workload.ports.is_empty() {
+        options.push("--private-network".to_owned());
+    } else if joins_namespace(workload) {
+        let namespace = match workload.shares {
+            true => names::namespace(&scene.tenant.id),
+            false => names::own_namespace(workload.machine),
+        };
+        options.push(format!("--network-namespace-path=/run/netns/{namespace}"));
+    } else {
+        let ports = workload.ports.iter();
+        options
+            .extend(ports.map(|port| format!("--network-interface={}:{}", port.peer, port.name)));
     }
     // Outside names are asked of whom the host asks, where outside can be reached at all.
     let outside = workload

@@ -1,7 +1,7 @@
 //! Desired state and allocation side by side, for all renderers.
 
 use super::names;
-use crate::allocate::{NetworkAllocation, TenantAllocation};
+use crate::allocate::{InterfaceAllocation, NetworkAllocation, TenantAllocation};
 use crate::desired::{DesiredTenant, DesiredWorkload};
 use crate::digest::sha256;
 use crate::finding::{Finding, Origin};
@@ -18,6 +18,8 @@ pub(super) struct Scene<'a> {
     /// Its networks.
     pub(super) bridges: Vec<Bridge<'a>>,
     pub(super) workloads: Vec<Placed<'a>>,
+    /// The interface of the network namespace that workloads share.
+    pub(super) namespace: Option<Port<'a>>,
     /// `metadata.json`, the origin of what belongs to the tenant as a whole.
     pub(super) origin: Origin,
 }
@@ -39,11 +41,14 @@ pub(super) struct Placed<'a> {
     pub(super) machine: &'a str,
     /// Unit that runs it.
     pub(super) unit: String,
-    /// Its interfaces on bridges, in the order of its attachments.
+    /// Its interfaces, in the order of its attachments.
     pub(super) ports: Vec<Port<'a>>,
+    /// Whether it is in the network namespace of its tenant, whose interface it has in place of one of its own.
+    pub(super) shares: bool,
 }
 
-/// One network interface of a workload.
+/// One network interface.
+#[derive(Clone)]
 pub(super) struct Port<'a> {
     /// The network.
     pub(super) network: &'a Name,
@@ -74,7 +79,6 @@ impl<'a> Scene<'a> {
         let mut bridges: Vec<Bridge<'a>> = tenant
             .networks
             .iter()
-            .filter(|network| network.mode.is_carried())
             .filter_map(|network| {
                 Bridge::new(network, allocation)
                     .map_err(|finding| findings.push(finding))
@@ -90,16 +94,18 @@ impl<'a> Scene<'a> {
                     .ok()
             })
             .collect();
+        let namespace = namespace(&bridges, &mut findings);
         if !findings.is_empty() {
             return Err(findings);
         }
-        for port in workloads.iter().flat_map(|workload| &workload.ports) {
+        for port in every(&workloads, namespace.as_ref()) {
             let bridge = &mut bridges[port.bridge];
             if bridge.allocated.private {
                 bridge.links.push(port.link);
             }
         }
         Ok(Self {
+            namespace,
             tenant,
             uid_base: allocation.uid_base,
             zone: allocation.number,
@@ -111,7 +117,7 @@ impl<'a> Scene<'a> {
 
     /// Every port of the tenant.
     pub(super) fn ports(&self) -> impl Iterator<Item = &Port<'a>> {
-        self.workloads.iter().flat_map(|workload| &workload.ports)
+        every(&self.workloads, self.namespace.as_ref())
     }
 
     /// The ports that are on bridges, where frames pass between them.
@@ -126,6 +132,27 @@ impl<'a> Scene<'a> {
             .iter()
             .find(|workload| workload.desired.name == *name)
     }
+}
+
+/// Every port once.
+fn every<'s, 'a>(
+    workloads: &'s [Placed<'a>],
+    namespace: Option<&'s Port<'a>>,
+) -> impl Iterator<Item = &'s Port<'a>> {
+    let own = workloads.iter().filter(|workload| !workload.shares);
+    own.flat_map(|workload| &workload.ports).chain(namespace)
+}
+
+fn namespace<'a>(bridges: &[Bridge<'a>], findings: &mut Vec<Finding>) -> Option<Port<'a>> {
+    let mut shared = bridges
+        .iter()
+        .enumerate()
+        .filter_map(|(at, bridge)| Some((at, bridge.allocated.namespace.as_ref()?)));
+    let (at, namespace) = shared.next()?;
+    let origin = &bridges[at].network.origin;
+    Port::new(0, at, &bridges[at], &namespace.interface, origin)
+        .map_err(|finding| findings.push(finding))
+        .ok()
 }
 
 impl<'a> Bridge<'a> {
@@ -218,36 +245,26 @@ impl<'a> Placed<'a> {
             .get(&desired.name)
             .ok_or_else(|| missing(&desired.origin, "workload", &desired.name))?;
         let mut ports = Vec::new();
+        let mut shares = false;
         for attachment in &desired.attachments {
             let bridge = bridges
                 .iter()
                 .position(|bridge| bridge.network.name == attachment.network);
             let Some(bridge) = bridge else { continue };
-            let interface = machine
-                .interfaces
-                .get(&attachment.network)
+            let (at, bridge) = (bridge, &bridges[bridge]);
+            let shared = bridge.allocated.namespace.as_ref();
+            let interface = shared
+                .map(|namespace| &namespace.interface)
+                .or_else(|| machine.interfaces.get(&attachment.network))
                 .ok_or_else(|| missing(&attachment.origin, "interface", &attachment.network))?;
-            let identifier = modified_eui64(&interface.mac)
-                .ok_or_else(|| missing(&attachment.origin, "MAC address", &attachment.network))?;
-            ports.push(Port {
-                network: &attachment.network,
-                bridge,
-                link: &interface.link,
-                name: format!("host{}", ports.len()),
-                peer: peer(&interface.link),
-                mac: &interface.mac,
-                address: interface.address,
-                ipv6: bridges[bridge]
-                    .allocated
-                    .ipv6
-                    .map(|prefix| join(prefix, identifier)),
-                link_local: join(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0), identifier),
-                bandwidth: attachment
-                    .bandwidth
-                    .map(|megabits| (megabits, &attachment.origin)),
-            });
+            shares |= shared.is_some();
+            let origin = &attachment.origin;
+            let mut port = Port::new(ports.len(), at, bridge, interface, origin)?;
+            port.bandwidth = attachment.bandwidth.map(|megabits| (megabits, origin));
+            ports.push(port);
         }
         Ok(Self {
+            shares,
             desired,
             machine: &machine.machine,
             unit: match desired.machine() {
@@ -255,6 +272,34 @@ impl<'a> Placed<'a> {
                 None => names::container(&machine.machine),
             },
             ports,
+        })
+    }
+}
+
+impl<'a> Port<'a> {
+    /// The interface of a network, the `number`th of its machine.
+    fn new(
+        number: usize,
+        at: usize,
+        bridge: &Bridge<'a>,
+        interface: &'a InterfaceAllocation,
+        origin: &Origin,
+    ) -> Result<Self, Finding> {
+        let network = &bridge.network.name;
+        let identifier = modified_eui64(&interface.mac)
+            .ok_or_else(|| missing(origin, "MAC address", network))?;
+        let ipv6 = bridge.allocated.ipv6;
+        Ok(Self {
+            network,
+            bridge: at,
+            link: &interface.link,
+            name: format!("host{number}"),
+            peer: peer(&interface.link),
+            mac: &interface.mac,
+            address: interface.address,
+            ipv6: ipv6.map(|prefix| join(prefix, identifier)),
+            link_local: join(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0), identifier),
+            bandwidth: None,
         })
     }
 }

@@ -45,14 +45,21 @@ pub(super) fn render(scene: &Scene<'_>, workload: &Placed<'_>, set: &mut Set) {
     set.own(OwnedUnit {
         workload: Some(desired.name.clone()),
         autostart: scene.tenant.enabled && desired.autostart,
-        requires: match desired.machine() {
-            Some(_) => Vec::new(),
-            None => vec![mounts::root_unit(scene, workload)],
-        },
+        requires: requires(scene, workload),
         needs: needed.map(|other| other.unit.clone()).collect(),
         leases: links::leases(scene, workload),
         ..OwnedUnit::new(unit, UnitKind::Workload)
     });
+}
+
+/// What it stands on: its root, and the namespace that it shares.
+fn requires(scene: &Scene<'_>, workload: &Placed<'_>) -> Vec<String> {
+    let container = workload.desired.machine().is_none();
+    let root = container.then(|| mounts::root_unit(scene, workload));
+    let namespace = workload
+        .shares
+        .then(|| names::namespace_unit(&scene.tenant.id));
+    [root, namespace].into_iter().flatten().collect()
 }
 
 /// What every such unit says of itself: what it is, a `root` that is mounted before, and that packet rules come first.
@@ -78,6 +85,11 @@ pub(super) fn unit(
         // Packet rules first: without them it does not start.
         file.units("Requires", &[names::network(id)])
             .units("After", &[names::network(id)]);
+    }
+    if workload.shares {
+        let namespace = names::namespace_unit(id);
+        file.units("Requires", &[&namespace])
+            .units("After", &[&namespace]);
     }
     // What fails for long is started for ever, ever more slowly.
     file.verbatim("StartLimitIntervalSec", 0);

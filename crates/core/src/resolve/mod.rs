@@ -11,6 +11,7 @@ mod image;
 mod limits;
 mod machines;
 mod main_workload;
+mod namespace;
 mod networks;
 mod permission;
 mod placement;
@@ -130,6 +131,8 @@ fn desired_tenant(input: &Input<'_>, findings: &mut Vec<Finding>) -> DesiredTena
     let publish = traffic::publish(input, &workloads, findings);
     let firewall = traffic::firewall(input, &networks, &workloads, findings);
     findings.extend(traffic::counts(input, &networks, &workloads));
+    findings.extend(namespace::check(input, &networks, &workloads));
+    findings.extend(namespace::rules(&networks, &workloads, &firewall));
     let peering = traffic::peering(input, &networks, findings);
     let metadata = &input.tenant.metadata;
     let wanted = input.registration.enabled && metadata.enabled;

@@ -38,11 +38,9 @@ pub(super) fn resolve(
                     input.registration.origin
                 )),
             );
-        } else if mode.is_carried() {
+        } else {
             trunk(input, network, findings);
             networks.push(network.clone());
-        } else {
-            unavailable(network, &declared, workloads, findings);
         }
     }
     unknown(&declared, workloads, findings);
@@ -193,47 +191,6 @@ fn names(bridge: &str, id: &str) -> bool {
         || rest
             .strip_prefix(id)
             .is_some_and(|more| more.starts_with('-'))
-}
-
-/// An error when a workload needs the network, else a warning.
-fn unavailable(
-    network: &Network,
-    declared: &[Network],
-    workloads: &[&Workload],
-    findings: &mut Vec<Finding>,
-) {
-    let (mode, name) = (network.mode, &network.name);
-    let mut used = false;
-    for workload in workloads {
-        let origin = match &workload.networks {
-            Some(attachments) => attachments
-                .iter()
-                .find(|attachment| attachment.network == *name)
-                .map(|attachment| &attachment.origin),
-            None => declared
-                .first()
-                .filter(|first| first.name == *name)
-                .map(|_| &network.origin),
-        };
-        if let Some(origin) = origin {
-            used = true;
-            let message = format!(
-                "workload `{}` needs network `{name}`, and mode `{mode}` is not available on this host yet",
-                workload.name
-            );
-            findings.push(
-                Finding::error(origin.clone(), "not-available", message)
-                    .help("use a network of mode `isolated-bridge`"),
-            );
-        }
-    }
-    if !used {
-        let message = format!(
-            "network `{name}` is left out: mode `{mode}` is not available on this host yet"
-        );
-        let finding = Finding::warning(network.origin.clone(), "not-available", message);
-        findings.push(finding);
-    }
 }
 
 fn unknown(declared: &[Network], workloads: &[&Workload], findings: &mut Vec<Finding>) {

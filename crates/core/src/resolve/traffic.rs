@@ -4,6 +4,7 @@ use super::{Input, suggest};
 use crate::desired::DesiredWorkload;
 use crate::finding::{Finding, Origin};
 use crate::model::{Endpoint, FirewallRule, Name, Network, NetworkMode, Peering, Publish};
+use std::collections::BTreeSet;
 
 /// The published ports that the registry allows and a workload of this host answers.
 pub(super) fn publish(
@@ -88,9 +89,18 @@ pub(super) fn counts(
     workloads: &[DesiredWorkload],
 ) -> Vec<Finding> {
     let limits = &input.registration.limits;
-    let networks: Vec<&Origin> = networks.iter().map(|network| &network.origin).collect();
+    let shared = |name: &Name| {
+        let mut networks = networks.iter();
+        networks.any(|one| one.name == *name && one.mode == NetworkMode::Netns)
+    };
+    let mut namespaces = BTreeSet::new();
     let attachments = workloads.iter().flat_map(|workload| &workload.attachments);
-    let addresses: Vec<&Origin> = attachments.map(|attachment| &attachment.origin).collect();
+    let addresses: Vec<&Origin> = attachments
+        // All who are in a namespace have one.
+        .filter(|one| !shared(&one.network) || namespaces.insert(&one.network))
+        .map(|attachment| &attachment.origin)
+        .collect();
+    let networks: Vec<&Origin> = networks.iter().map(|network| &network.origin).collect();
     [
         ("too-many-networks", "networks", limits.networks, networks),
         (

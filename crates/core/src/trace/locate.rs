@@ -227,15 +227,12 @@ fn machines(
     allocations: &Allocations,
 ) -> impl Iterator<Item = (Machine, Vec<IpAddr>)> {
     let all = allocations.tenants.iter().flat_map(|(tenant, allocation)| {
-        allocation
-            .machines
-            .iter()
-            .flat_map(move |(workload, machine)| {
-                let interfaces = machine.interfaces.iter();
-                interfaces.filter_map(move |(network, interface)| {
-                    one(tenant, allocation, workload, network, interface)
-                })
+        allocation.machines.keys().flat_map(move |workload| {
+            let interfaces = allocation.interfaces_of(workload);
+            interfaces.filter_map(move |(network, interface)| {
+                one(tenant, allocation, workload, network, interface)
             })
+        })
     });
     all.filter(|(machine, _)| rules.knows_port(&machine.link))
 }
@@ -256,6 +253,13 @@ fn one(
     let machine = Machine {
         tenant: tenant.clone(),
         workload: workload.clone(),
+        shared_with: own
+            .namespace
+            .iter()
+            .flat_map(|namespace| &namespace.members)
+            .filter(|member| *member != workload)
+            .cloned()
+            .collect(),
         network: network.clone(),
         bridge: if own.private {
             &interface.link

@@ -24,6 +24,7 @@ pub use walk::trace;
 
 use crate::model::Name;
 use serde::Serialize;
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 /// Where a packet comes from or goes to.
@@ -53,6 +54,9 @@ pub struct Machine {
     pub tenant: Name,
     /// The workload.
     pub workload: Name,
+    /// Workloads that share the interface with it.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub shared_with: BTreeSet<Name>,
     /// The network.
     pub network: Name,
     /// The network's link on the host; where there is no bridge, the host's end of the workload's.

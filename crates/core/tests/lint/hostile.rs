@@ -483,13 +483,13 @@ fn containers_are_confined() {
     edited(
         "command",
         DB,
-        " --network-namespace-path=/run/netns/shop-db",
+        " --network-namespace-path=/run/netns/machine-shop-db",
         "",
     );
     edited(
         "command",
         DB,
-        "/run/netns/shop-db --res",
+        "/run/netns/machine-shop-db --res",
         "/proc/1/ns/net --res",
     );
     for to in [
@@ -638,7 +638,7 @@ fn batches_concern_own_links() {
             "link add name v1-web-0",
             "link add name v1-db-0",
         ),
-        ("links/db.host", "netns shop-db", "netns 1"),
+        ("links/db.host", "netns machine-shop-db", "netns 1"),
         ("links/db.inside", "172.20.17.2/24", "172.20.17.3/24"),
         ("links/db.inside", "via 172.20.17.1", "via 172.20.16.1"),
         ("links/db.inside", "dev host0", "dev eth0"),

@@ -11,7 +11,7 @@ fn case((tenant, allocation): (DesiredTenant, TenantAllocation)) -> Case {
 
 #[test]
 fn networks_of_every_mode_pass() {
-    for made in [vlan(false), vlan(true), vrf(), private()] {
+    for made in [vlan(false), vlan(true), vrf(), private(), netns()] {
         let case = case(made);
         assert_eq!(case.findings(), []);
     }
@@ -178,4 +178,81 @@ fn shared_private_networks_are_shared_by_their_links() {
     // Rendered for another one.
     case.partners = vec![partner("v3-main-0")];
     assert_ne!(case.findings(), []);
+}
+
+#[test]
+fn another_namespace_is_refused() {
+    const UNIT: &str = "system/netns-tenant@shop.service.d/50-bitbuilder.conf";
+    const WEB: &str = "system/systemd-nspawn@shop-web.service.d/50-bitbuilder.conf";
+    const BOOT: &str = "boot";
+    for (path, from, to, rule) in [
+        (
+            "namespace/host",
+            "netns tenant-shop",
+            "netns tenant-other",
+            "link-command",
+        ),
+        ("namespace/host", "ns-shop-legacy", "eno1", "link-command"),
+        (
+            "namespace/host",
+            "10.64.0.10/32",
+            "10.64.0.0/12",
+            "link-command",
+        ),
+        (
+            "namespace/inside",
+            "10.64.0.10/32",
+            "10.64.9.9/32",
+            "link-command",
+        ),
+        (
+            "namespace/inside",
+            "\n",
+            "\nnetns exec tenant-shop sh\n",
+            "link-command",
+        ),
+        (UNIT, "dev ns-shop-legacy", "dev eno1", "setting"),
+        (UNIT, "ExecStopPost=-ip", "ExecStop=-ip", "setting"),
+        (WEB, "Requires=netns-tenant@shop.service\n", "", "setting"),
+        (WEB, "After=netns-tenant@shop.service\n", "", "setting"),
+        (
+            WEB,
+            "Requires=netns-tenant@shop",
+            "Requires=netns-tenant@other",
+            "setting",
+        ),
+        (
+            WEB,
+            "/run/netns/tenant-shop",
+            "/run/netns/tenant-other",
+            "command",
+        ),
+        (
+            WEB,
+            "/run/netns/tenant-shop",
+            "/run/netns/machine-shop-web",
+            "command",
+        ),
+        (
+            BOOT,
+            "netns-tenant@shop.service\t",
+            "netns-tenant@other.service\t",
+            "boot-link",
+        ),
+    ] {
+        refused(netns(), path, from, to, rule);
+    }
+}
+
+#[test]
+fn a_namespace_is_for_its_members() {
+    let (tenant, mut allocation) = netns();
+    let network = allocation.networks.values_mut().next().unwrap();
+    let namespace = network.namespace.as_mut().unwrap();
+    namespace.members.retain(|name| name.as_str() != "web");
+    let findings = Case::with(&tenant, allocation).findings();
+    assert!(
+        findings.iter().any(|finding| finding.rule == "command"),
+        "{findings:#?}"
+    );
 }

@@ -226,6 +226,7 @@ pub(crate) fn allocation(tenant: &DesiredTenant, number: u8) -> TenantAllocation
                 subnet,
                 ipv6,
                 private: false,
+                namespace: None,
                 uplink: uplink(network, index),
                 vrf: None,
             },
@@ -453,6 +454,20 @@ pub(crate) fn vrf() -> (DesiredTenant, TenantAllocation) {
 /// A link of its own for each machine.
 pub(crate) fn private() -> (DesiredTenant, TenantAllocation) {
     of_mode(NetworkMode::Private, NetworkDetails::Plain)
+}
+
+/// One network namespace for both, with a published port.
+pub(crate) fn netns() -> (DesiredTenant, TenantAllocation) {
+    let (mut tenant, _) = of_mode(NetworkMode::Netns, NetworkDetails::Plain);
+    tenant.publish.push(Publish {
+        origin: at("network/topology.yaml", 7),
+        port: 8080,
+        protocol: Protocol::Tcp,
+        to: name("db"),
+        to_port: 80,
+    });
+    let allocation = assign(&Allocations::default(), &tenant, &pools()).unwrap();
+    (tenant, allocation)
 }
 
 pub(crate) fn pools() -> Pools {

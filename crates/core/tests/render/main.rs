@@ -329,10 +329,11 @@ fn required_units_are_owned() {
 }
 
 #[test]
-fn a_network_of_another_mode_is_not_drawn() {
-    let mut vlan = quick();
-    vlan.networks[0].mode = NetworkMode::Netns;
-    let made = rendered(&vlan);
+fn without_a_network_nothing_of_one_is_drawn() {
+    let mut alone = quick();
+    alone.networks.clear();
+    alone.workloads[0].attachments.clear();
+    let made = rendered(&alone);
     assert!(
         !made
             .files

@@ -7,11 +7,21 @@ use bitbuilder_core::desired::DesiredTenant;
 use bitbuilder_core::render::render;
 
 /// Compares what is about the network.
-fn golden(case: &str, (tenant, allocation): &(DesiredTenant, TenantAllocation)) {
+fn golden(case: &str, made: &(DesiredTenant, TenantAllocation)) {
+    golden_with(case, made, &[]);
+}
+
+/// The same, and what is in `more`.
+fn golden_with(
+    case: &str,
+    (tenant, allocation): &(DesiredTenant, TenantAllocation),
+    more: &[&str],
+) {
     let mut made = contents(&render(tenant, allocation).unwrap());
     made.retain(|path, _| {
         ["hosts/", "links/", "network/", "nftables/", "uplinks/"]
             .iter()
+            .chain(more)
             .any(|directory| path.starts_with(directory))
     });
     compare(case, &made);
@@ -88,4 +98,16 @@ fn a_link_carries_what_its_attachment_says() {
         assert!(about(sent, "antispoof", "iifname"), "{sent}");
         assert!(about(got, "bandwidth", "oifname"), "{got}");
     }
+}
+
+#[test]
+fn a_namespace_has_one_interface_for_all() {
+    let units = [
+        "boot",
+        "namespace/",
+        "system/netns-tenant@",
+        "system/systemd-nspawn@shop-db.service.d/50",
+        "system/systemd-nspawn@shop-web.service.d/50",
+    ];
+    golden_with("netns", &netns(), &units);
 }

@@ -21,13 +21,14 @@ const MIB: u64 = 1 << 20;
 /// Oldest version of nft.
 const NFT: [u32; 3] = [1, 1, 2];
 /// Programs and units that an installation has.
-const INSTALLED: [&str; 9] = [
+const INSTALLED: [&str; 10] = [
     "/usr/lib/bitbuilder/agent",
     "/usr/lib/systemd/system-generators/tenant-generator",
     "/usr/lib/systemd/system-generators/mount-generator",
     "/usr/lib/systemd/system/tenant@.service",
     "/usr/lib/systemd/system/setup-tenant@.service",
     "/usr/lib/systemd/system/tenant-network@.service",
+    "/usr/lib/systemd/system/netns-tenant@.service",
     "/usr/lib/systemd/system/tenant-health@.service",
     "/usr/lib/systemd/system/bitbuilder-sync.service",
     "/usr/lib/systemd/system/bitbuilder-discover.service",

@@ -48,8 +48,8 @@ pub struct NetworkView {
     pub mode: Option<NetworkMode>,
     /// File and line.
     pub origin: Option<String>,
-    /// Link of the host.
-    pub link: String,
+    /// Link of the host that all its machines are behind: a bridge, or that of their namespace; `null` when each has its own.
+    pub link: Option<String>,
     /// IPv4 subnet.
     pub subnet: Subnet4,
     /// Address of the host.
@@ -281,12 +281,16 @@ fn network(
 ) -> Option<NetworkView> {
     let own = allocation.networks.get(name)?;
     let machines = || {
-        let all = allocation.machines.iter();
-        all.filter_map(|(workload, machine)| Some((workload, machine.interfaces.get(name)?)))
+        let interfaces = |workload| allocation.interfaces_of(workload);
+        let all = allocation.machines.keys();
+        let all =
+            all.flat_map(move |workload| interfaces(workload).map(move |one| (workload, one)));
+        all.filter(|(_, (network, _))| *network == name)
+            .map(|(workload, (_, interface))| (workload, interface))
     };
     // One without a bridge is the links of its machines.
     let any_link = |knows: &dyn Fn(&str) -> bool| match own.private {
-        true => machines().any(|(_, one)| knows(&one.link)),
+        true => own.links().any(knows) || machines().any(|(_, one)| knows(&one.link)),
         false => knows(&own.link),
     };
     if !any_link(&|link| rules.knows_link(link)) {
@@ -312,7 +316,10 @@ fn network(
             .map(|network| &network.origin)
             .or(metadata.map(|metadata| &metadata.network_origin))
             .map(Origin::place),
-        link: own.link.clone(),
+        link: match &own.namespace {
+            Some(namespace) => Some(namespace.interface.link.clone()),
+            None => (!own.private).then(|| own.link.clone()),
+        },
         subnet: own.subnet,
         gateway: own.gateway(),
         ipv6: own.ipv6,

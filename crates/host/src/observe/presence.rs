@@ -11,11 +11,12 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 /// Every unit that a tenant can own.
-const PATTERNS: [&str; 7] = [
+const PATTERNS: [&str; 8] = [
     "systemd-nspawn@*.service",
     "systemd-vmspawn@*.service",
     "tenant@*.service",
     "tenant-network@*.service",
+    "netns-tenant@*.service",
     "tenant-health@*.timer",
     "tenant-*.slice",
     "var-lib-tenants-*.mount",

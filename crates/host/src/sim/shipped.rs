@@ -19,7 +19,7 @@ pub(super) const SYSTEMD: u32 = 262;
 const CONTROLLERS: &str = "cpuset cpu io memory pids\n";
 
 /// Our units.
-const UNITS: [(&str, &str); 21] = [
+const UNITS: [(&str, &str); 22] = [
     unit!("bitbuilder-discover.service"),
     unit!("bitbuilder-notify-command@.service"),
     unit!("bitbuilder-notify-webhook@.service"),
@@ -35,6 +35,7 @@ const UNITS: [(&str, &str); 21] = [
     unit!("bitbuilder-sync@.service"),
     unit!("bitbuilder-webhook.socket"),
     unit!("bitbuilder-webhook@.service"),
+    unit!("netns-tenant@.service"),
     unit!("setup-tenant@.service"),
     unit!("tenant-health@.service"),
     unit!("tenant-health@.timer"),

@@ -1,10 +1,11 @@
 //! QEMU's control socket.
 
+use crate::bed::Process;
 use crate::cache;
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use std::fs::File;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Error, ErrorKind, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::thread::sleep;
@@ -27,7 +28,7 @@ impl Qmp {
     /// QEMU does not run.
     pub(super) fn open(directory: &Path) -> Result<Self> {
         let lock = cache::lock(&directory.join("qmp.lock"))?;
-        let stream = UnixStream::connect(directory.join("qmp")).context("QEMU does not run")?;
+        let stream = connect(directory).context("QEMU does not run")?;
         stream.set_read_timeout(Some(LIMIT))?;
         let mut session = Self {
             stream: BufReader::new(stream),
@@ -92,5 +93,19 @@ impl Qmp {
         let mut line = String::new();
         self.stream.read_line(&mut line)?;
         serde_json::from_str(&line).context("QEMU ended")
+    }
+}
+
+/// The socket is there a moment before QEMU listens on it.
+fn connect(directory: &Path) -> std::io::Result<UnixStream> {
+    let deadline = Instant::now() + LIMIT;
+    loop {
+        let connected = UnixStream::connect(directory.join("qmp"));
+        let refused = |error: &Error| error.kind() == ErrorKind::ConnectionRefused;
+        let lives = || Process::read(&directory.join("pid")).is_some();
+        if !connected.as_ref().is_err_and(refused) || !lives() || Instant::now() > deadline {
+            return connected;
+        }
+        sleep(Duration::from_millis(10));
     }
 }

@@ -3,6 +3,18 @@
 use super::build::{Case, container, machine};
 use super::*;
 
+fn rule(from: Endpoint, to: Endpoint) -> FirewallRule {
+    FirewallRule {
+        origin: at("network/firewall/a.yaml", 3),
+        from,
+        to,
+        protocol: None,
+        ports: Vec::new(),
+        action: FirewallAction::Accept,
+        log: false,
+    }
+}
+
 #[test]
 fn findings() {
     type Change = fn(&mut Case);
@@ -130,18 +142,50 @@ fn findings() {
             &["error not-allowed metadata.json:7:1"],
         ),
         (
-            "a network mode that a workload needs",
-            |c| c.tenant.metadata.network_mode = NetworkMode::Netns,
-            &["error not-available metadata.json:7:1"],
+            "two namespaces",
+            |c| {
+                let mut one = network("one");
+                one.mode = NetworkMode::Netns;
+                let mut two = network("two");
+                two.mode = NetworkMode::Netns;
+                c.tenant.topology.networks = vec![one, two, network("default")];
+            },
+            &["error second-namespace network/topology.yaml:2:1"],
         ),
         (
-            "a network mode that nobody needs",
+            "another network beside a namespace",
             |c| {
-                let mut office = network("office");
-                office.mode = NetworkMode::Netns;
-                c.tenant.topology.networks = vec![office, network("default")];
+                let mut pod = network("pod");
+                pod.mode = NetworkMode::Netns;
+                c.tenant.topology.networks = vec![pod, network("default")];
+                c.tenant.containers[0].workload.networks =
+                    Some(vec![attachment("default"), attachment("pod")]);
             },
-            &["warning not-available network/topology.yaml:2:1"],
+            &["error namespace-alone containers/web/config.yaml:5:1"],
+        ),
+        (
+            "an address of its own in a namespace",
+            |c| {
+                c.tenant.metadata.network_mode = NetworkMode::Netns;
+                let mut own = attachment("default");
+                own.address = Some("10.64.0.7".parse().unwrap());
+                own.mac = Some("02:00:00:00:00:01".into());
+                c.tenant.containers[0].workload.networks = Some(vec![own]);
+            },
+            &[
+                "error namespace-shared containers/web/config.yaml:5:1",
+                "error namespace-shared containers/web/config.yaml:5:1",
+            ],
+        ),
+        (
+            "a firewall rule of one of two in a namespace",
+            |c| {
+                c.tenant.metadata.network_mode = NetworkMode::Netns;
+                c.tenant.containers.push(container("db"));
+                let web = Endpoint::Workload(name("web"));
+                c.tenant.firewall.push(rule(Endpoint::Outside, web));
+            },
+            &["warning namespace-shared network/firewall/a.yaml:3:1"],
         ),
         (
             "a VLAN that the operator did not set aside",
@@ -299,15 +343,8 @@ fn findings() {
             "a firewall rule about a machine",
             |c| {
                 c.tenant.machines.push(machine("old"));
-                c.tenant.firewall.push(FirewallRule {
-                    origin: at("network/firewall/a.yaml", 3),
-                    from: Endpoint::Workload(name("old")),
-                    to: Endpoint::Any,
-                    protocol: None,
-                    ports: Vec::new(),
-                    action: FirewallAction::Accept,
-                    log: false,
-                });
+                let old = Endpoint::Workload(name("old"));
+                c.tenant.firewall.push(rule(old, Endpoint::Any));
             },
             &[
                 "warning vm-not-available machines/old/config.yaml:1:1",

@@ -131,6 +131,7 @@ impl Shop {
                 subnet: subnet(index),
                 ipv6: None,
                 private: false,
+                namespace: None,
                 uplink: None,
                 vrf: None,
             };

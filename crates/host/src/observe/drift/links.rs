@@ -80,7 +80,7 @@ fn ports(sight: &View<'_>, manifest: &Manifest, allocation: &TenantAllocation) -
         // A command that waits for the health of another one has no links yet.
         unit.kind == UnitKind::Workload && state.is_some_and(|state| state.sub == "running")
     });
-    let mut ports = Vec::new();
+    let mut ports = Vec::from_iter(namespace(sight, manifest, allocation));
     for unit in running {
         let Some(workload) = &unit.workload else {
             continue;
@@ -100,6 +100,19 @@ fn ports(sight: &View<'_>, manifest: &Manifest, allocation: &TenantAllocation) -
         }
     }
     ports
+}
+
+/// The link of the namespace that workloads share.
+fn namespace(sight: &View<'_>, manifest: &Manifest, allocation: &TenantAllocation) -> Option<Port> {
+    let mut units = manifest.units.iter();
+    let unit = units.find(|unit| unit.kind == UnitKind::Namespace)?;
+    let state = sight.presence.units.get(&unit.name)?;
+    let interface = allocation.shared().next()?;
+    (state.active == "active").then(|| Port {
+        link: interface.link.clone(),
+        bridge: None,
+        unit: unit.name.clone(),
+    })
 }
 
 /// The batch that makes the links of a workload.

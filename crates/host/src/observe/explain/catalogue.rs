@@ -81,6 +81,15 @@ fn bridge(id: &Name, allocation: &TenantAllocation, link: &str) -> Option<Subjec
     let mut networks = allocation.networks.iter();
     let (name, network) = networks.find(|(_, network)| network.links().any(|own| own == link))?;
     let uplink = network.uplink.as_ref();
+    let namespace = network.namespace.as_ref().map(|one| &one.interface);
+    if namespace.is_some_and(|interface| interface.link == link) {
+        return Some(Subject {
+            network: Some(name.clone()),
+            unit: Some(format!("netns-tenant@{id}.service")),
+            files: vec!["namespace/host".to_owned()],
+            ..Subject::new(Kind::Interface, id)
+        });
+    }
     let (kind, suffix) = match () {
         () if network.link == link => (Kind::Bridge, "netdev"),
         () if uplink.is_some_and(|uplink| uplink.link() == link) => (Kind::Uplink, "network"),

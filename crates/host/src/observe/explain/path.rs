@@ -42,8 +42,8 @@ pub(super) fn subject(catalogue: &Catalogue<'_>, what: &str) -> Result<Subject, 
         ["run", "bitbuilder", "network", file] => file
             .strip_suffix(".json")
             .and_then(|id| state(catalogue, id, None)),
-        ["run" | "var", "netns", machine] | ["var", "run", "netns", machine] => {
-            catalogue.machine(machine)
+        ["run" | "var", "netns", name] | ["var", "run", "netns", name] => {
+            namespace(catalogue, name)
         }
         ["var", "lib", "bitbuilder", "git", repository, ..] => repository
             .strip_suffix(".git")
@@ -64,6 +64,19 @@ fn state(catalogue: &Catalogue<'_>, id: &str, workload: Option<&str>) -> Option<
         workload: workload.and_then(|workload| Name::new(workload).ok()),
         ..Subject::new(Kind::File, id)
     })
+}
+
+/// `tenant-<id>`, which workloads share, or `machine-<machine>`, that of one.
+fn namespace(catalogue: &Catalogue<'_>, name: &str) -> Option<Subject> {
+    if let Some(id) = name.strip_prefix("tenant-") {
+        let id = catalogue.tenant(id)?;
+        return Some(Subject {
+            unit: Some(format!("netns-tenant@{id}.service")),
+            files: vec!["namespace/inside".to_owned()],
+            ..Subject::new(Kind::Tenant, id)
+        });
+    }
+    catalogue.machine(name.strip_prefix("machine-")?)
 }
 
 /// A file in `/run/systemd/network/`.

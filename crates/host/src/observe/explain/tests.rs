@@ -170,7 +170,7 @@ fn paths() {
             "/run/systemd/generator/multi-user.target.wants/tenant@shop.service",
             "/run/systemd/generator/tenant-shop.slice",
             "/run/bitbuilder/health/shop/web.json",
-            "/run/netns/shop-db",
+            "/run/netns/machine-shop-db",
             "/var/lib/bitbuilder/git/shop.git/HEAD",
             "/var/lib/bitbuilder/git/system.git",
             "/sys/fs/cgroup/tenant.slice/tenant-shop.slice/systemd-nspawn@shop-db.service/payload",
@@ -217,7 +217,7 @@ fn paths() {
         Unit shop/- tenant-shop.slice metadata.json:1:1
     /run/bitbuilder/health/shop/web.json
         File shop/web systemd-nspawn@shop-web.service containers/web/config.yaml:1:1
-    /run/netns/shop-db
+    /run/netns/machine-shop-db
         Workload shop/db systemd-nspawn@shop-db.service containers/db/config.yaml:1:1
     /var/lib/bitbuilder/git/shop.git/HEAD
         File shop/- - metadata.json:1:1

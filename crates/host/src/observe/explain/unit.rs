@@ -37,7 +37,7 @@ fn instance(catalogue: &Catalogue<'_>, unit: &str) -> Option<Subject> {
     match (template, kind) {
         ("systemd-nspawn" | "systemd-vmspawn", "service")
         | ("tenant-health", "service" | "timer") => catalogue.machine(instance),
-        ("tenant" | "setup-tenant" | "tenant-network", "service") => {
+        ("tenant" | "setup-tenant" | "tenant-network" | "netns-tenant", "service") => {
             catalogue.tenant(instance).map(tenant)
         }
         _ => None,

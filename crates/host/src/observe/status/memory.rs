@@ -109,15 +109,21 @@ fn placed(
     workload: &Name,
     allocation: &TenantAllocation,
 ) -> Vec<String> {
-    let batch = root.current(id).join(format!("links/{workload}.host"));
-    let batch = fs::read_to_string(batch).unwrap_or_default();
-    let made = |link: &str| batch.split_whitespace().any(|word| word == link);
+    let batches = [
+        format!("links/{workload}.host"),
+        "namespace/host".to_owned(),
+    ];
+    let batches = batches.map(|batch| fs::read_to_string(root.current(id).join(batch)));
+    let made = |link: &str| {
+        let mut words = batches
+            .iter()
+            .flatten()
+            .flat_map(|batch| batch.split_whitespace());
+        words.any(|word| word == link)
+    };
     allocation
-        .machines
-        .get(workload)
-        .into_iter()
-        .flat_map(|machine| machine.interfaces.values())
-        .filter(|interface| made(&interface.link))
-        .map(|interface| interface.address.to_string())
+        .interfaces_of(workload)
+        .filter(|(_, interface)| made(&interface.link))
+        .map(|(_, interface)| interface.address.to_string())
         .collect()
 }

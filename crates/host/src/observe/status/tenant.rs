@@ -151,7 +151,13 @@ impl<'a> Units<'a> {
 
     /// A unit, no workload, that failed.
     fn failed(&self) -> Option<&'a OwnedUnit> {
-        [UnitKind::Mount, UnitKind::Network, UnitKind::Tenant]
+        let kinds = [
+            UnitKind::Mount,
+            UnitKind::Network,
+            UnitKind::Namespace,
+            UnitKind::Tenant,
+        ];
+        kinds
             .into_iter()
             .flat_map(|kind| self.of(kind))
             .find(|(_, state)| state.is_some_and(|state| state.active == "failed"))
