@@ -8,8 +8,9 @@ use std::collections::BTreeSet;
 /// Most differences that a reason names.
 const NAMED: usize = 3;
 
-/// Adds to `plan`, which starts and stops what the generation says, the steps that put the rest of `items` right.
-pub fn repair(plan: &mut Plan, items: &[Item]) {
+/// Adds to `plan`, which starts and stops what the generation says, the steps that put the rest of `items` right. `above`
+/// names the running units that stop with a unit: they start again with it.
+pub fn repair(plan: &mut Plan, items: &[Item], above: &dyn Fn(&str) -> Vec<String>) {
     let Some(number) = plan.to else { return };
     let of = |test: &dyn Fn(&Remedy) -> bool| -> Vec<&Item> {
         items.iter().filter(|item| test(&item.remedy)).collect()
@@ -38,7 +39,7 @@ pub fn repair(plan: &mut Plan, items: &[Item]) {
     let loaded = of(&|remedy| *remedy == Remedy::Network);
     add(Phase::Start, Action::ReloadNetwork, &loaded);
     links(items, &mut add);
-    restart(plan, items);
+    restart(plan, items, above);
     // Stops of one phase stay in their order; the loading of a network comes before what needs it.
     plan.steps
         .sort_by_key(|step| (step.phase, is_start(&step.action)));
@@ -69,7 +70,7 @@ fn links(items: &[Item], add: &mut impl FnMut(Phase, Action, &[&Item])) {
 }
 
 /// Units that run with something that was put right: they stop, and start again.
-fn restart(plan: &mut Plan, items: &[Item]) {
+fn restart(plan: &mut Plan, items: &[Item], above: &dyn Fn(&str) -> Vec<String>) {
     let mut units = BTreeSet::new();
     let mut why = Vec::new();
     for item in items {
@@ -84,6 +85,7 @@ fn restart(plan: &mut Plan, items: &[Item]) {
             } => unit,
             _ => continue,
         };
+        units.extend(above(unit));
         units.insert(unit.clone());
         why.push(item);
     }

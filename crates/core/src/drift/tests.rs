@@ -407,7 +407,9 @@ fn repairs_are_steps_in_the_order_of_their_phases() {
         findings: Vec::new(),
         waiting: Vec::new(),
     };
-    repair(&mut plan, &items);
+    // What stands on it starts again with it.
+    let above = |unit: &str| vec![format!("above-{unit}")];
+    repair(&mut plan, &items, &above);
     let strings = |units: &[&str]| {
         units
             .iter()
@@ -435,7 +437,7 @@ fn repairs_are_steps_in_the_order_of_their_phases() {
         (
             Phase::Stop,
             Action::Stop {
-                units: strings(&[WEB]),
+                units: strings(&[&format!("above-{WEB}"), WEB]),
             },
         ),
         (
@@ -450,7 +452,7 @@ fn repairs_are_steps_in_the_order_of_their_phases() {
         (
             Phase::Start,
             Action::Start {
-                units: strings(&[WEB]),
+                units: strings(&[&format!("above-{WEB}"), WEB]),
             },
         ),
     ];

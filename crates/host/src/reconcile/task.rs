@@ -19,7 +19,7 @@ use crate::observe::{Presence, finished, may_end, observed};
 use crate::paths::HostRoot;
 use crate::teardown;
 use bitbuilder_core::allocate::TenantAllocation;
-use bitbuilder_core::artefact::{self, Artefacts, Manifest, Provenance, UnitKind};
+use bitbuilder_core::artefact::{self, Artefacts, Manifest, OwnedUnit, Provenance, UnitKind};
 use bitbuilder_core::drift::repair;
 use bitbuilder_core::finding::Finding;
 use bitbuilder_core::model::{Name, Registration};
@@ -459,7 +459,16 @@ impl Planner<'_> {
         // What only the planner sees: what is there stays as it is.
         let kept = plan.findings.iter().filter(|one| !findings.contains(one));
         task.report.findings.extend(kept.cloned());
-        repair(&mut plan, &task.drift.repairs);
+        let units = current.iter().flat_map(|current| &current.units);
+        let runs = units.filter(|unit| seen.active.contains(&unit.name));
+        let above = |below: &str| {
+            let requires = |unit: &&OwnedUnit| unit.requires.iter().any(|one| one == below);
+            runs.clone()
+                .filter(requires)
+                .map(|unit| unit.name.clone())
+                .collect()
+        };
+        repair(&mut plan, &task.drift.repairs, &above);
         if !plan.is_empty() {
             if let (true, Some(number)) = (plan.from == plan.to, plan.to) {
                 task.event = Some(HistoryEvent::Repaired { generation: number });
