@@ -6,6 +6,7 @@
 //! - [`sync`], [`progress`]: one pass, told to the journal or to a person; `boot`: the first one of a boot.
 //! - [`health`]: checks of workloads and waiting for them. [`enter`]: a command inside a container, confined as its
 //!   processes are. [`child`]: a program with limits on time and output.
+//! - [`kvm`]: whether virtual machines run with it.
 //! - [`webhook`]: one delivery of a forge.
 //! - [`notify`]: who wants to know is told.
 //! - [`hooks`]: what a push to an embedded repository meets.
@@ -19,6 +20,7 @@ pub mod failure;
 pub mod health;
 pub mod hooks;
 pub mod judge;
+pub mod kvm;
 pub mod network;
 pub mod notify;
 pub mod progress;
@@ -68,6 +70,7 @@ fn run(role: Role) -> Result<ExitCode> {
         Role::Webhook => webhook::run(&host, console)?,
         Role::Discover => discover::run(&host, console)?,
         Role::Enter(entry) => return enter::run(&entry),
+        Role::Probe(accelerator) => kvm::probe(&host, &accelerator, console)?,
         Role::Notify(None) => notify::sort(&host)?,
         Role::Notify(Some(receiver)) => notify::deliver(&host, &receiver)?,
         Role::NotifySend => notify::send(&host, console)?,

@@ -33,6 +33,7 @@ Usage: agent ROLE [ARGUMENT...], or by a link that is called as the role.
   tenant-discover                   generators again, then all tenants (bitbuilder-discover)
   enter MACHINE CAPABILITIES [--user UID[:GID]] -- COMMAND...
                                     a command inside a container; the bounding set in hexadecimal
+  kvm-probe [ACCELERATOR]           whether a guest runs with KVM (bitbuilder-kvm)
   notify [RECEIVER]                 sorts what happened into queues, or empties one (bitbuilder-notify,
                                     bitbuilder-notify@)
   notify-send                       a delivery on standard input to its webhook (bitbuilder-notify-webhook@)
@@ -80,6 +81,8 @@ pub enum Role {
     Discover,
     /// `enter`.
     Enter(Entry),
+    /// `kvm-probe`, with what runs the guest.
+    Probe(String),
     /// `notify`, with the receiver whose queue is emptied.
     Notify(Option<String>),
     /// `notify-send`.
@@ -151,6 +154,7 @@ fn is_role(name: &str) -> bool {
             | "tenant-health"
             | "tenant-discover"
             | "enter"
+            | "kvm-probe"
             | "notify"
             | "notify-send"
             | "pre-receive"
@@ -188,6 +192,11 @@ fn role_with(role: &str, words: &[&str]) -> Result<Role> {
         "webhook" => plain(Role::Webhook),
         "tenant-discover" => plain(Role::Discover),
         "enter" => Entry::parse(words).map(Role::Enter),
+        "kvm-probe" => match words {
+            [] => Ok(Role::Probe("kvm".to_owned())),
+            [accelerator @ ("kvm" | "tcg")] => Ok(Role::Probe((*accelerator).to_owned())),
+            _ => Err(usage(role, "[kvm|tcg]")),
+        },
         "notify" => match words {
             [] => Ok(Role::Notify(None)),
             [receiver] => Ok(Role::Notify(Some(machine_name(receiver)?))),

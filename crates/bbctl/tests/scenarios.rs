@@ -31,6 +31,7 @@ macro_rules! scenarios {
 
 scenarios! {
     deploy: "tests/scenarios/deploy.md",
+    machines: "tests/scenarios/machines.md",
     refuse: "tests/scenarios/refuse.md",
     roll_back: "tests/scenarios/roll-back.md",
     rewind: "tests/scenarios/rewind.md",

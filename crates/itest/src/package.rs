@@ -26,6 +26,7 @@ pub const ROLES: &[&str] = &[
     "tenant-health",
     "tenant-discover",
     "enter",
+    "kvm-probe",
     "notify",
     "notify-send",
     "pre-receive",

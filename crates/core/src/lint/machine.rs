@@ -74,6 +74,7 @@ pub(super) fn check(
         ("Service", "LogExtraFields") => is_log(s.value),
         ("Service", "LoadCredentialEncrypted") => is_credential(lint, machine, s.value),
         ("Service", "ExecStartPre" | "ExecStopPost") => known.iter().any(|line| line.is(s.value)),
+        ("Service", "ExecStop") => is_power_off(machine, s.value),
         ("Service", "CapabilityBoundingSet") => among(s.value, &CAPABILITIES),
         ("Service", "RestrictAddressFamilies") => among(s.value, &FAMILIES),
         ("Service", "BindPaths") => s.value == expected.home(),
@@ -94,6 +95,34 @@ pub(super) fn check(
     }
     guarded(lint, path, settings);
     commands(lint, path, settings, machine);
+}
+
+/// Whether `value` asks this machine to power off, or waits for that.
+fn is_power_off(machine: &Machine<'_>, value: &str) -> bool {
+    let control = format!("/run/systemd/vmspawn/{}/control", machine.name);
+    let words = value.strip_prefix('-').and_then(split).unwrap_or_default();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        [
+            "varlinkctl",
+            "call",
+            path,
+            "io.systemd.MachineInstance.PowerOff",
+            "{}",
+        ]
+        | [
+            "timeout",
+            "90",
+            "varlinkctl",
+            "call",
+            "--more",
+            "--quiet",
+            path,
+            "io.systemd.MachineInstance.SubscribeEvents",
+            "{}",
+        ] => *path == control,
+        _ => false,
+    }
 }
 
 /// Its links come after the packet rules.

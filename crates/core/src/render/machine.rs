@@ -78,7 +78,29 @@ fn commands(scene: &Scene<'_>, workload: &Placed<'_>, class: &MachineClass, file
     }
     let command = vmspawn::command(scene, workload, class);
     file.reset("ExecStart").command("ExecStart", "", &command);
+    power_off(workload, file);
     unlink(workload, file, "ExecStopPost");
+}
+
+/// Presses the power button and waits until QEMU has gone. Asked to end, systemd-vmspawn kills a guest that it cannot reach
+/// by VSOCK; so it is not asked before the guest has had its time.
+fn power_off(workload: &Placed<'_>, file: &mut UnitFile) {
+    let control = format!("/run/systemd/vmspawn/{}/control", workload.machine);
+    let method = |name: &str| format!("io.systemd.MachineInstance.{name}");
+    let press = ["varlinkctl", "call", &control, &method("PowerOff"), "{}"];
+    let until = [
+        "timeout",
+        "90",
+        "varlinkctl",
+        "call",
+        "--more",
+        "--quiet",
+        &control,
+        &method("SubscribeEvents"),
+        "{}",
+    ];
+    file.command("ExecStop", "-", &press)
+        .command("ExecStop", "-", &until);
 }
 
 /// Takes the taps away: they outlive QEMU.

@@ -127,7 +127,8 @@ fn alone(desired: &DesiredWorkload, room: &Room<'_>, findings: &mut Vec<Finding>
     for attachment in &desired.attachments {
         let network = room.network(&attachment.network);
         let Some(network) = network else { continue };
-        if network.mode == NetworkMode::Private || !network.dhcp {
+        let alone = matches!(network.mode, NetworkMode::Private | NetworkMode::Netns);
+        if alone || !network.dhcp {
             let message = format!(
                 "machine `{}` cannot be in network `{}`: it is told its address by DHCP only, which this network does not have",
                 desired.name, network.name

@@ -1,5 +1,6 @@
 mod build;
 mod findings;
+mod machines;
 mod mistakes;
 mod tunnels;
 

@@ -43,6 +43,8 @@ fn the_sandbox_is_complete() {
         ("BindPaths=/var/lib/tenants/vms", "BindPaths=/"),
         ("TemporaryFileSystem=/var/lib/tenants:ro\n", ""),
         ("IPAddressDeny=any", "IPAddressAllow=any"),
+        ("vmspawn/vms-main/control", "vmspawn/other-main/control"),
+        ("ExecStop=-varlinkctl call", "ExecStop=-varlinkctl exec"),
         ("Slice=tenant-vms.slice", "Slice=system.slice"),
         ("Requires=tenant-network@vms.service\n", ""),
     ] {

@@ -19,8 +19,9 @@ pub(super) const SYSTEMD: u32 = 262;
 const CONTROLLERS: &str = "cpuset cpu io memory pids\n";
 
 /// Our units.
-const UNITS: [(&str, &str); 22] = [
+const UNITS: [(&str, &str); 23] = [
     unit!("bitbuilder-discover.service"),
+    unit!("bitbuilder-kvm.service"),
     unit!("bitbuilder-notify-command@.service"),
     unit!("bitbuilder-notify-webhook@.service"),
     unit!("bitbuilder-notify.service"),

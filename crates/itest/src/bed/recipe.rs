@@ -50,7 +50,10 @@ const CONTAINER_HOST: &[&str] = &[
     "busybox-static",
 ];
 
-/// What VM hosts have beside that: a kernel, and the tools for what only it can do.
+/// What container hosts have beside that: what runs virtual machines.
+const MACHINES: &[&str] = &["qemu-system-x86"];
+
+/// What VM hosts have instead: a kernel, and the tools for what only it can do.
 const VM_HOST: &[&str] = &[
     "linux-image-amd64",
     "kmod",
@@ -62,10 +65,10 @@ const VM_HOST: &[&str] = &[
 /// The program that VM hosts run in.
 const QEMU: &[&str] = &["qemu-system-x86", "qemu-utils"];
 
-/// A host that runs containers.
+/// A host that runs containers, and virtual machines without KVM.
 #[must_use]
 pub fn container_host() -> Recipe {
-    recipe(&[CONTAINER_HOST])
+    recipe(&[CONTAINER_HOST, MACHINES])
 }
 
 /// The same with a kernel of its own.

@@ -25,7 +25,7 @@ pub(super) fn keep(host: &dyn Host) -> Result<PathBuf> {
         directory.join("state"),
         [looked.stdout, looked.stderr].concat(),
     )?;
-    let pack = "cd /; tar -cf - --ignore-failed-read --exclude=containers --exclude=volumes --exclude=layers \
+    let pack = "cd /; tar -cf - --ignore-failed-read --exclude=containers --exclude=machines --exclude=volumes --exclude=layers \
         --exclude='*.git' $(ls -d var/lib/tenants var/lib/bitbuilder run/bitbuilder 2>/dev/null)";
     let packed = host.exec(&["sh", "-c", pack])?;
     fs::write(directory.join("state.tar"), packed.stdout)?;

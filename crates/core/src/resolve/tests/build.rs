@@ -1,6 +1,6 @@
 //! Everything that `resolve` takes, plain.
 
-use crate::desired::{DesiredTenant, ResolvedImage, Template, Templates};
+use crate::desired::{DesiredTenant, DirectBoot, ResolvedImage, Template, Templates};
 use crate::finding::Checked;
 use crate::model::*;
 use crate::resolve::{HostFacts, resolve};
@@ -220,5 +220,25 @@ fn templates() -> Templates {
         defaults: Resources::default(),
         boot: None,
     };
-    [(name("tenant-container"), template)].into()
+    let directory = "/usr/lib/bitbuilder/templates/tenant-machine";
+    let machine = Template {
+        image: ResolvedImage {
+            name: "tenant-machine".into(),
+            digest: "d2".into(),
+            root: format!("{directory}/disk.raw"),
+        },
+        defaults: Resources {
+            storage: Some(Bytes(10 << 30)),
+            ..Resources::default()
+        },
+        boot: Some(DirectBoot {
+            kernel: format!("{directory}/kernel"),
+            initrd: format!("{directory}/initrd"),
+        }),
+    };
+    [
+        (name("tenant-container"), template),
+        (name("tenant-machine"), machine),
+    ]
+    .into()
 }
