@@ -13,6 +13,8 @@ use std::thread;
 /// Bytes of the largest packet: of WireGuard, of VXLAN, of VXLAN over WireGuard.
 const MTU: [u32; 3] = [1420, 1450, 1370];
 
+const RULES: &str = "network/firewall/10-own.yaml";
+
 /// A host with one tenant, and where the other end reaches it.
 struct End<'a> {
     host: &'a VmHost,
@@ -40,6 +42,7 @@ impl<'a> End<'a> {
         ]);
         let more = format!("networks: {networks}\n");
         repository.write("containers/web/config.yaml", &command(&serve, &more));
+        repository.write(RULES, "rules:\n  - { from: 10.64.0.0/16, to: web, protocol: tcp, ports: [81], action: drop }\n");
         let system = Repository::new();
         Self {
             host,
@@ -196,6 +199,8 @@ fn wireguard_and_vxlan_between_tenants_of_two_hosts() {
     });
     wireguard(&north, &south);
     assert!(one.sh("wg show all preshared-keys").contains(secret.trim()));
+    traced(&north, &south);
+    roams(&south, &north);
 
     // Another key of one of them: they are apart until the other one knows.
     rotate(&south);
@@ -212,7 +217,73 @@ fn wireguard_and_vxlan_between_tenants_of_two_hosts() {
         carries(end, to.wide, to, MTU[2]);
         guarded(end);
     });
+    reboots(&south);
     both(ends, |end, _| end.leave());
+}
+
+/// `bbctl network trace` knows who is behind a peer and in a segment, and says what the kernel does.
+fn traced(from: &End<'_>, to: &End<'_>) {
+    let ask = |host: &VmHost, id: &str, [from, to]: [&str; 2], port: u16| -> Value {
+        let trace =
+            format!("bbctl network trace {id} --from {from} --to {to} --port {port} --json");
+        serde_json::from_str(&host.sh(&trace)).unwrap()
+    };
+    let (near, far) = (format!("{}.11", from.office), format!("{}.11", to.office));
+    for (address, peer) in [(far.as_str(), json!(to.id)), (to.wide, Value::Null)] {
+        let trace = ask(from.host, from.id, ["web", address], 80);
+        assert_eq!(trace["verdict"], "accept", "{trace}");
+        assert_eq!(trace["to"]["at"], "far", "{trace}");
+        assert_eq!(trace["to"]["peer"], peer, "{trace}");
+        from.works(&format!("busybox wget -qO- http://{address}/"));
+    }
+    let rule = format!("{RULES}:2");
+    for (source, target) in [(near.as_str(), far.as_str()), (from.wide, to.wide)] {
+        let trace = ask(to.host, to.id, [source, "web"], 81);
+        assert_eq!(trace["verdict"], "drop", "{trace}");
+        assert_eq!(trace["origin"], json!(rule), "{trace}");
+        let family = trace["decided"]["family"].as_str().unwrap();
+        let counted =
+            format!("nft list table {family} bitbuilder | grep '{rule}' | grep 'packets [1-9]'");
+        let early = to.host.sh_try(&counted);
+        assert!(!early.status.success(), "{early:?}");
+        from.fails(&format!("busybox nc -w 1 {target} 81"));
+        to.host.wait_sh(&counted);
+    }
+}
+
+/// An end that calls from another address is followed.
+fn roams(end: &End<'_>, to: &End<'_>) {
+    let ping = format!("ping -c 1 -W 2 {}.11", to.office);
+    for (address, before) in [("10.1.0.3", end.address), (end.address, "10.1.0.3")] {
+        end.host.sh(&format!(
+            "ip address delete {before}/24 dev wire0; ip address add {address}/24 dev wire0"
+        ));
+        end.host.wait_sh(&end.inside(&ping));
+        let seen = to.host.sh("wg show all endpoints");
+        assert!(seen.contains(&format!("{address}:")), "{seen}");
+        to.works(&format!("ping -c 1 -W 10 {}.11", end.office));
+    }
+}
+
+/// After a reboot a tunnel has the same key and port, and machines have the same addresses.
+fn reboots(end: &End<'_>) {
+    let known = || {
+        let tunnel = end.tunnel();
+        let key = end.host.sh("wg show all public-key");
+        let addresses =
+            end.works("sh -c \"ip -o address show scope global | tr -s ' ' | cut -d ' ' -f 2-4\"");
+        (
+            tunnel["publicKey"].clone(),
+            tunnel["port"].clone(),
+            key,
+            addresses,
+        )
+    };
+    let before = known();
+    end.host.stop();
+    end.host.boot();
+    wait_healthy(end.host, end.id);
+    assert_eq!(known(), before);
 }
 
 /// One Ethernet, with a router at each host, and for nobody who is no end of it.
