@@ -181,11 +181,12 @@ mod tests {
             .iter()
             .map(ToString::to_string)
             .collect();
-        assert_eq!(damaged.len(), 4, "{damaged:?}");
+        assert_eq!(damaged.len(), 5, "{damaged:?}");
         for (error, part) in damaged.iter().zip([
             "broken/metadata.json: line 1",
             "digest/digest: is not",
             "empty/metadata.json",
+            "machine/kernel: is missing",
             "is of the template other",
         ]) {
             assert!(error.contains(part), "{error}");
