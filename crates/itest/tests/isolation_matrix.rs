@@ -142,7 +142,7 @@ fn world(host: &TestHost, everything: bool) -> Value {
         "near": machine("alpha", "near", "address"), "near_mac": machine("alpha", "near", "mac"),
         "near_space": space("alpha-near"),
         "beta": machine("beta", "web", "address"), "beta_mac": machine("beta", "web", "mac"),
-        "beta_space": "/run/netns/beta-web",
+        "beta_space": "/run/netns/machine-beta-web",
         "alpha6": network("alpha", "ipv6"), "beta6": network("beta", "ipv6"),
         "bridge": bridge, "bridge_mac": bridge_mac.trim(), "bridges": [bridge],
         "gateway": in_subnet("alpha", "1"), "beta_gateway": in_subnet("beta", "1"),

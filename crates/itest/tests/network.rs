@@ -168,6 +168,6 @@ fn meet(host: &TestHost) {
 fn global(host: &TestHost) -> Vec<String> {
     let show = "ip -o address show scope global | sed 's/.* \\(inet6\\? [^ ]*\\) .*/\\1/' | sort";
     let machines = ["many-look", "many-still"].map(|machine| works(host, machine, show));
-    let web = host.sh(&format!("ip netns exec many-web sh -c \"{show}\""));
+    let web = host.sh(&format!("ip netns exec machine-many-web sh -c \"{show}\""));
     machines.into_iter().chain([web]).collect()
 }

@@ -164,7 +164,7 @@ print(echo(stays))'"
         let client = scope.spawn(|| host.outside(&client));
         let count = "ss -Htn state established | grep -c ':80 ' || true";
         host.wait_for("two connections", || {
-            let inside = host.sh(&format!("ip netns exec one-web {count}"));
+            let inside = host.sh(&format!("ip netns exec machine-one-web {count}"));
             inside.trim().parse::<u32>().is_ok_and(|count| count >= 2)
         });
         one.write("network/topology.yaml", &topology(&[SECOND, UDP], ""));
@@ -255,7 +255,7 @@ for _ in range(1000): udp.sendto(b\"x\" * 1400, (\"{address}\", 8080))
 /// The link of a machine carries what its attachment says, each way; a change touches no process.
 fn bandwidth(host: &TestHost, one: &Repository) {
     // The router is where every packet of it may go, and where this one ends.
-    let sends = r#"ip netns exec one-web perl -MIO::Socket::INET -e '
+    let sends = r#"ip netns exec machine-one-web perl -MIO::Socket::INET -e '
         my ($router) = qx(ip -4 route show default) =~ /via (\S+)/ or die;
         my $udp = IO::Socket::INET->new(Proto => "udp", PeerAddr => $router, PeerPort => 9) or die;
         $udp->send("x" x 1400) for 1 .. 1000'"#;

@@ -54,7 +54,7 @@ fn end(name: &str, number: u8, other: u8) -> TestHost {
 fn segments_by_a_group_and_by_ipv6() {
     let (east, west) = (end("east", 11, 12), end("west", 12, 11));
     for (from, name, to, number) in [(&east, "east", "west", 12), (&west, "west", "east", 11)] {
-        let inside = |command: &str| format!("ip netns exec {name}-web {command}");
+        let inside = |command: &str| format!("ip netns exec machine-{name}-web {command}");
         for (network, subnet, mtu) in SEGMENTS {
             let address = format!("{subnet}.{number}");
             from.wait_sh(&inside(&format!("ping -c 1 -W 2 {address}")));

@@ -112,7 +112,7 @@ impl<'a> End<'a> {
 
     /// A command in the network namespace of the container.
     fn inside(&self, command: &str) -> String {
-        format!("ip netns exec {}-web {command}", self.id)
+        format!("ip netns exec machine-{}-web {command}", self.id)
     }
 
     fn works(&self, command: &str) -> String {
